@@ -1,0 +1,112 @@
+import type { GuestPath } from '../host.ts';
+import type { Observation, ViewSpec } from './view/view.ts';
+
+/** Something that can run machines. Contract only; drivers are siblings and never import each other. */
+export interface Driver {
+  readonly name: string;
+  /** Changes whenever older snapshots of this driver can no longer be restored; part of every key. */
+  readonly format: string;
+  readonly can: {
+    /** Snapshots hold running processes. */
+    readonly saveMemory: boolean;
+    /** A snapshot can be taken, and the root replaced, while processes run. */
+    readonly snapshotLive: boolean;
+  };
+  /** Why it cannot be used on this host, with the one line that mends it; null where it can. */
+  unavailable(): Promise<string | null>;
+  /** Boots a machine on `spec.stack`: nothing of the host is visible in it but that stack, its views and its network. */
+  boot(spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
+}
+
+/** A base machine on disk: a root file system, immutable. */
+export interface BaseMachine {
+  readonly name: string;
+  /** `sha256:…` of its content. */
+  readonly digest: string;
+  /** Absolute path of the root file system's directory. */
+  readonly root: string;
+}
+
+/** What lies over the base, from the bottom up. */
+export type StackEntry =
+  /** A directory in overlay upper format: files, whiteouts, opaque marks. `at` roots it at a path of the machine (CACHE volumes), else `/`. */
+  | { readonly kind: 'layer'; readonly directory: string; readonly at: GuestPath | null }
+  | { readonly kind: 'view'; readonly view: ViewSpec };
+
+export interface MachineSpec {
+  /** The host name inside; `[a-z0-9-]`, 63 at most. */
+  readonly hostname: string;
+  readonly base: BaseMachine;
+  readonly stack: readonly StackEntry[];
+  /** Frozen manifests by tree name, for the views. */
+  readonly trees: Readonly<Record<string, string>>;
+  readonly mtime: 'plain' | 'persistent';
+  readonly memoryBytes: number | null;
+  readonly network: 'outward' | 'none';
+  /** An empty directory on the store's file system, the machine's own: uppers and scratch live there. */
+  readonly directory: string;
+}
+
+/** What to run: always bash, started by the driver as `user` in `cwd` with exactly this environment. */
+export interface Command {
+  /** The script, given so that it shows in no argv of the host and may be of any length. */
+  readonly script: string;
+  /** The whole environment; secrets among it. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly user: string;
+  readonly cwd: GuestPath;
+}
+
+/** How a command ended. `lost`: the machine or its server died; whatever it did must not be stored. */
+export type Exit =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'signalled'; readonly signal: string }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'lost'; readonly why: string };
+
+/** A RUN BACKGROUND that is up. */
+export interface BackgroundProcess {
+  /** How it ended; never resolves while it runs. */
+  readonly exit: Promise<Exit>;
+  /** TCP ports its process tree listens on now. */
+  ports(): Promise<readonly number[]>;
+}
+
+/** Whether the state after a step can be kept, and as what. */
+export type Kept =
+  /** `layer` holds what the machine wrote since it was booted or last kept, ready to stand on the stack below it. */
+  | { readonly kept: true; readonly layer: string }
+  | { readonly kept: false; readonly why: string };
+
+/** A running machine. Every method fails with `lost` semantics (never hangs) when the machine is gone. */
+export interface Machine extends AsyncDisposable {
+  /** Runs to the end of bash (not of its output pipes). Standard input is /dev/null. Output comes as it is written; stdout and stderr together. */
+  exec(command: Command, output: (chunk: Uint8Array) => void, signal: AbortSignal): Promise<Exit>;
+  /** Starts a command that stays up; its output keeps coming. */
+  start(command: Command, output: (chunk: Uint8Array) => void): Promise<BackgroundProcess>;
+  /** A path with all links followed inside the machine's root, what is there, and mode and owner of each directory on the way (index 0 is `/`; only those that exist). */
+  resolve(path: GuestPath): Promise<{
+    readonly path: GuestPath;
+    readonly kind: 'file' | 'directory' | 'other' | null;
+    readonly ancestors: ViewSpec['ancestors'];
+  }>;
+  /** Creates the user (and its home) if missing and adds it to group root; its uid, gid and home. */
+  user(name: string): Promise<{ readonly uid: number; readonly gid: number; readonly home: GuestPath }>;
+  /** Creates a directory and those above it, 0775 root:root, if missing. */
+  makeDirectory(path: GuestPath): Promise<void>;
+  /** Puts a view on top of the stack: no process but the machine's init may be using the root, else it is copied in and counts as read. */
+  addView(view: ViewSpec): Promise<void>;
+  /** Roots a layer (a CACHE volume) at a path, on top of the stack, under the machine's further writes. */
+  addLayer(directory: string, at: GuestPath): Promise<void>;
+  /**
+   * Ends a step: freezes the machine's processes, lets every request be answered, cuts the observations, keeps the state if asked and possible, thaws.
+   * A state that cannot be kept says why (`redis-server is still running; …`).
+   */
+  endStep(options: { readonly keep: boolean }): Promise<{
+    readonly observations: readonly Observation[];
+    readonly fault: string | null;
+    readonly state: Kept;
+  }>;
+  /** Connects a TCP stream to a port on the machine's loopback (EXPOSE and its proxy). */
+  connect(port: number): Promise<import('node:stream').Duplex>;
+}
