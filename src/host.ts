@@ -10,8 +10,8 @@ export type GuestPath = string & { readonly [brand]: 'GuestPath' };
 
 export type EntryKind = 'file' | 'directory' | 'link' | 'other';
 
-/** Why a file could not be read. */
-export type ReadFailure = 'absent' | 'denied' | 'not-a-file' | 'failed';
+/** Why a file could not be read. `outside`: a symbolic link on the way leads out of the repository. */
+export type ReadFailure = 'absent' | 'denied' | 'not-a-file' | 'outside' | 'failed';
 
 /**
  * Reads a repository's working tree. Never follows a symbolic link out of the repository, never throws for what the tree holds.
