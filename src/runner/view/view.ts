@@ -58,6 +58,6 @@ export interface Observation {
   readonly view: number;
   readonly path: GuestPath;
   readonly kind: ObservationKind;
-  /** content: git's blob hash; listing: hash of the sorted (name, kind) list; link: its target; entry, attributes: a short text; absent: empty. */
+  /** content: git's blob hash; listing: hash of the sorted (name, kind) list; link, entry, attributes: a short text; absent: empty. See `fingerprint`. */
   readonly fingerprint: string;
 }

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import type { GuestPath } from '../../host.ts';
+import { encodeName } from './names.ts';
+import type { ObservationKind, View } from './view.ts';
+
+/**
+ * What an observation of this kind at this path sees in a view. Who records and who checks call the same function: an observation holds
+ * exactly where the fingerprint on the new view equals the recorded one. Nothing where something was, or the reverse, never compares equal.
+ */
+export function fingerprint(view: View, path: GuestPath, kind: ObservationKind): string {
+  const entry = view.entry(path);
+  if (entry === null) return kind === 'absent' ? '' : 'nothing';
+  switch (kind) {
+    case 'absent':
+      return entry.kind;
+    case 'content':
+      return view.digest(path) ?? entry.kind;
+    case 'link':
+      return entry.target === null ? entry.kind : `-> ${entry.target}`;
+    case 'listing':
+      return listing(view, path) ?? entry.kind;
+    case 'entry':
+      return described(entry);
+    case 'attributes':
+      return entry.kind === 'directory' ? described(entry) : `${described(entry)} ${entry.sizeBytes}`;
+  }
+}
+
+function described(entry: { kind: string; mode: number; uid: number; gid: number }): string {
+  return `${entry.kind} ${entry.mode.toString(8).padStart(4, '0')} ${entry.uid}:${entry.gid}`;
+}
+
+function listing(view: View, path: GuestPath): string | null {
+  const names = view.list(path);
+  if (names === null) return null;
+  const hash = createHash('sha256');
+  const prefix = path === '/' ? '/' : `${path}/`;
+  for (const name of names) {
+    hash.update(view.entry((prefix + name) as GuestPath)?.kind ?? 'nothing');
+    hash.update(' ').update(encodeName(name)).update('\0');
+  }
+  return hash.digest('hex');
+}
