@@ -57,9 +57,13 @@ export interface Command {
   readonly cwd: GuestPath;
 }
 
-/** How a command ended. `lost`: the machine or its server died; whatever it did must not be stored. */
+/**
+ * How a command ended. `out-of-memory`: it failed, and meanwhile the kernel killed a process of the machine for want of memory.
+ * `lost`: the machine or its server died; whatever it did must not be stored.
+ */
 export type Exit =
   | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'out-of-memory'; readonly code: number }
   | { readonly kind: 'signalled'; readonly signal: string }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'lost'; readonly why: string };
@@ -74,11 +78,21 @@ export interface BackgroundProcess {
 
 /** Whether the state after a step can be kept, and as what. */
 export type Kept =
-  /** `layer` holds what the machine wrote since it was booted or last kept, ready to stand on the stack below it. */
-  | { readonly kept: true; readonly layer: string }
+  /**
+   * `stack` is everything over the base, from the bottom up, from which `boot` gives this state again: what the machine was booted on, views and
+   * volumes added since, and what it wrote. `layers` are those of its directories that the machine made (inside `MachineSpec.directory`, oldest
+   * first): immutable from now on, and the store may adopt them by renaming, even while the machine runs on. Those of earlier calls are not
+   * repeated here; `stack` goes on naming them by the paths they were first given under.
+   */
+  | { readonly kept: true; readonly stack: readonly StackEntry[]; readonly layers: readonly string[] }
   | { readonly kept: false; readonly why: string };
 
-/** A running machine. Every method fails with `lost` semantics (never hangs) when the machine is gone. */
+/** What a machine's methods reject with when it, or the server of its views, is gone. */
+export class MachineLost extends Error {
+  override readonly name = 'MachineLost';
+}
+
+/** A running machine. When the machine is gone, `exec` ends as `lost` and every other method rejects with `MachineLost`; none hangs. */
 export interface Machine extends AsyncDisposable {
   /** Runs to the end of bash (not of its output pipes). Standard input is /dev/null. Output comes as it is written; stdout and stderr together. */
   exec(command: Command, output: (chunk: Uint8Array) => void, signal: AbortSignal): Promise<Exit>;
