@@ -36,7 +36,7 @@ function listing(view: View, path: GuestPath): string | null {
   const hash = createHash('sha256');
   const prefix = path === '/' ? '/' : `${path}/`;
   for (const name of names) {
-    hash.update(view.entry((prefix + name) as GuestPath)?.kind ?? 'nothing');
+    hash.update(view.kind((prefix + name) as GuestPath) ?? 'nothing');
     hash.update(' ').update(encodeName(name)).update('\0');
   }
   return hash.digest('hex');

@@ -32,6 +32,19 @@ export function encodeName(name: string): Buffer {
   return Buffer.concat(parts);
 }
 
+/** The order of two decoded names' bytes: negative, zero or positive. */
+export function compareNames(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at += 1) {
+    const one = a.charCodeAt(at);
+    const other = b.charCodeAt(at);
+    if (one === other) continue;
+    // Below the surrogates the order of UTF-16 units is that of UTF-8 bytes.
+    return one < 0xd800 && other < 0xd800 ? one - other : Buffer.compare(encodeName(a), encodeName(b));
+  }
+  return a.length - b.length;
+}
+
 function decodeMixed(bytes: Buffer): string {
   let text = '';
   for (let at = 0; at < bytes.length;) {

@@ -3,11 +3,15 @@ import type { RepoPath } from '../../host.ts';
 /**
  * A repository's content as a machine may see it: files, directories and links; modes as git has them. Two things implement it:
  * the live working tree (stats only what it is asked about) and the frozen manifest (immutable; what machines are served from).
- * Names are strings that came from bytes: a byte that is not UTF-8 is the lone surrogate U+DC80…U+DCFF, and turns back into itself.
+ * Sockets, FIFOs and devices are nothing, and so are `.layer` at the root, the store, and what the root's `.layerignore` names; `.git` is there
+ * (views leave it out unless it is named). Nothing is ever reached through a link.
+ * Names are strings that came from bytes: a byte that is not UTF-8 is the lone surrogate U+DC80…U+DCFF, and turns back into itself (view/names.ts).
  */
 export interface RepoTree {
-  /** What is at a path, links not followed; null where nothing is (sockets, FIFOs and devices are nothing, and so is `.layer`). */
+  /** What is at a path, links not followed; null where nothing is. */
   entry(path: RepoPath): TreeEntry | null;
+  /** The kind of what is at a path; cheaper than `entry` after a `list` of its directory. */
+  kind(path: RepoPath): TreeEntry['kind'] | null;
   /** The names in a directory in byte order; null where no directory is. */
   list(path: RepoPath): readonly string[] | null;
   /** git's blob hash (sha1, hex) of a file's bytes; null where no file is. */
@@ -21,7 +25,7 @@ export type TreeEntry =
 
 /** Where the bytes of a frozen file are, for whoever serves them. */
 export interface FrozenFile {
-  /** An absolute path on the host. */
+  /** An absolute path on the host; its bytes are `encodeName(path)`. */
   readonly path: string;
   /**
    * `immutable`: nobody else writes it (the store's copy). `working`: a file of the working tree; every read is bracketed by
@@ -29,6 +33,7 @@ export interface FrozenFile {
    */
   readonly kind: 'immutable' | 'working';
   readonly sizeBytes: number;
+  /** Of the working tree's file; meaningless where `immutable`. */
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
   readonly inode: bigint;

@@ -10,30 +10,31 @@ export interface ViewSpec {
   readonly ordinal: number;
   /** Which tree it is built from: `repository`, or the name under which a CLONE's tree was given to the server (`clone:<commit>`). */
   readonly tree: string;
-  /** Normalised, from the tree's root; globs unexpanded. */
+  /** Normalised, from the tree's root; a glob is a pattern for `parseGlob`, unexpanded. At least one. */
   readonly sources: readonly { readonly path: RepoPath; readonly glob: boolean }[];
   /** Absolute, all links of the machine followed. */
   readonly destination: GuestPath;
   /**
-   * `into`: sources land in the destination, by name (it ends in `/`, is `.`, is a directory, or there are several sources).
-   * `contents`: a single directory's contents become the destination's. `as`: a single file or link becomes the destination itself.
+   * `into`: files, links and several sources land in the destination, by name (it ends in `/`, is `.`, is a directory, or there are several
+   * sources or a glob). `as`: a single file or link becomes the destination itself. A single directory named without a glob gives its
+   * contents in both cases: which of them it is, is seen when the view is opened.
    */
-  readonly placement: 'into' | 'contents' | 'as';
+  readonly placement: 'into' | 'as';
   /** Mode and owner that the directories above and at the destination show, from the machine below; index 0 is `/`. Missing ones are 0775 root:root. */
   readonly ancestors: readonly { readonly mode: number; readonly uid: number; readonly gid: number }[];
-  /** Patterns of `.layerignore` and the names never copied (`.git` unless named, `.layer`) are applied by the tree's own rules: see `openView`. */
-  readonly ignore: readonly string[];
 }
 
 /** A view: what the machine sees from this COPY, rooted at `/` with the files at their destinations. Paths are absolute guest paths. */
 export interface View {
   readonly spec: ViewSpec;
   entry(path: GuestPath): ViewEntry | null;
+  /** The kind of what is at a path: `entry(path).kind`, cheaper. */
+  kind(path: GuestPath): ViewEntry['kind'] | null;
   /** Names in byte order; null where no directory is. */
   list(path: GuestPath): readonly string[] | null;
   /** git's blob hash of the bytes; null where no file is. */
   digest(path: GuestPath): string | null;
-  /** Sources named without a glob that the tree does not have. */
+  /** Sources that the tree does not have, and globs that match nothing, as the spec has them. */
   readonly missing: readonly RepoPath[];
 }
 

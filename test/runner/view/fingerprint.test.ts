@@ -18,6 +18,7 @@ function view(entries: Record<string, [ViewEntry, string | null]>): View {
   return {
     spec: {} as ViewSpec,
     entry: (path) => entries[path]?.[0] ?? null,
+    kind: (path) => entries[path]?.[0].kind ?? null,
     digest: (path) => entries[path]?.[1] ?? null,
     list: (path) =>
       entries[path]?.[0].kind !== 'directory'
