@@ -63,9 +63,7 @@ export function openView(spec: ViewSpec, tree: RepoTree): View {
     const depth = namesOf(path).length;
     if (depth < leading.length) return open().top === null ? [] : [leading[depth] ?? ''];
     const found = [...place.named.keys()].filter((name) => merge(tree, candidates(place, name)) !== null);
-    const lists = place.parts.map((part) =>
-      (tree.list(part.path) ?? []).filter((name) => !isLeftOut(part, name)),
-    );
+    const lists = place.parts.map((part) => (tree.list(part.path) ?? []).filter((name) => !isLeftOut(part, name)));
     const [only] = lists;
     if (lists.length === 1 && only !== undefined && found.length === 0) return only;
     return [...new Set([...found, ...lists.flat()])].sort(compareNames);
