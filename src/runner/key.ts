@@ -1,0 +1,125 @@
+import { createHash, createHmac } from 'node:crypto';
+import type { InstanceId, StepKey } from './store.ts';
+
+/**
+ * The observation policy's version: what is recorded, how it is fingerprinted and how keys are made.
+ * Another number makes every older instance a miss.
+ */
+export const policyVersion = 1;
+
+/** One thing a key is made of. `name` is how a miss calls it: `the instruction`, `BUILD ENV GIT_BRANCH`, `the working directory`. */
+export interface KeyPart {
+  readonly name: string;
+  /** JSON-comparable text; never a secret in clear. */
+  readonly value: string;
+}
+
+/** What makes another root: facts that hold for every step of a chain. */
+export interface RootFacts {
+  readonly baseDigest: string;
+  readonly driver: string;
+  readonly driverFormat: string;
+  readonly architecture: string;
+  readonly network: 'outward' | 'none';
+  /** MEMORY in force for the chain; null where none is given. */
+  readonly memoryBytes: number | null;
+  readonly repository: string;
+}
+
+/** What makes another step, besides the instance it starts from. */
+export interface StepFacts {
+  /** The instruction after the runner's expansion, as JSON. */
+  readonly instruction: string;
+  /** Values of the names that BUILD ENV named so far; null is unset. Secrets come as `secretDigest`s. */
+  readonly buildEnv: Readonly<Record<string, string | null>>;
+  readonly cwd: string;
+  readonly user: string;
+  /** Names of SECRET ENV that have a value. */
+  readonly secretsSet: readonly string[];
+  readonly mtime: 'plain' | 'persistent';
+}
+
+function hash(kind: string, value: unknown): string {
+  return createHash('sha256').update(`layer ${kind} ${policyVersion}\n${JSON.stringify(value)}`).digest('hex');
+}
+
+/** The instance that a chain starts from. */
+export function rootInstance(facts: RootFacts): InstanceId {
+  return hash('root', [
+    facts.repository,
+    facts.baseDigest,
+    facts.driver,
+    facts.driverFormat,
+    facts.architecture,
+    facts.network,
+    facts.memoryBytes,
+  ]) as InstanceId;
+}
+
+/** Copy `index` (from 1) of `count`: nothing after a SPLIT is shared between copies. */
+export function splitInstance(parent: InstanceId, split: { readonly count: number; readonly index: number }): InstanceId {
+  return hash('split', [parent, split.count, split.index]) as InstanceId;
+}
+
+/** What follows a BUTTON belongs to the run in which it was pressed. */
+export function pressInstance(parent: InstanceId, run: string): InstanceId {
+  return hash('press', [parent, run]) as InstanceId;
+}
+
+/** What a secret that BUILD ENV names is in a key: says whether it is another one, and nothing about it. */
+export function secretDigest(value: string, hmacKey: string): string {
+  return `hmac:${createHmac('sha256', Buffer.from(hmacKey, 'hex')).update(value).digest('hex')}`;
+}
+
+/** The parts of a step's key, in the order in which a miss looks for the one that differs. */
+export function keyParts(facts: StepFacts): readonly KeyPart[] {
+  const names = Object.keys(facts.buildEnv).sort();
+  return [
+    { name: 'instruction', value: facts.instruction },
+    ...names.map((name) => ({ name: `BUILD ENV ${name}`, value: JSON.stringify(facts.buildEnv[name] ?? null) })),
+    { name: 'cwd', value: facts.cwd },
+    { name: 'user', value: facts.user },
+    { name: 'secrets', value: [...facts.secretsSet].sort().join(' ') },
+    { name: 'mtime', value: facts.mtime },
+  ];
+}
+
+/** Instances with the same key differ only in what their steps observed and made. */
+export function stepKey(parent: InstanceId, parts: readonly KeyPart[]): StepKey {
+  return hash('step', [parent, parts.map((part) => [part.name, part.value])]) as StepKey;
+}
+
+/** Why no instance has this key, judged by what other instances of the same parent have. */
+export function keyDifference(
+  parts: readonly KeyPart[],
+  siblings: readonly { readonly keyParts: readonly KeyPart[] }[],
+): string {
+  const instruction = parts.find((part) => part.name === 'instruction')?.value;
+  const sibling = siblings.find((one) =>
+    one.keyParts.some((part) => part.name === 'instruction' && part.value === instruction),
+  );
+  if (!sibling) return siblings.length === 0 ? 'the instruction is new' : 'the instruction changed';
+  const before = new Map(sibling.keyParts.map((part) => [part.name, part.value]));
+  const now = new Map(parts.map((part) => [part.name, part.value]));
+  for (const name of new Set([...now.keys(), ...before.keys()])) {
+    if (now.get(name) !== before.get(name)) return partDifference(name, before.get(name), now.get(name));
+  }
+  return 'no earlier result is left';
+}
+
+function partDifference(name: string, before: string | undefined, now: string | undefined): string {
+  switch (name) {
+    case 'cwd':
+      return `the working directory is ${now}, was ${before}`;
+    case 'user':
+      return `the user is ${now}, was ${before}`;
+    case 'secrets':
+      return 'other secrets are set';
+    case 'mtime':
+      return 'file times are kept from here on';
+  }
+  if (before === undefined) return `${name} is new`;
+  if (now === undefined) return `${name} is gone`;
+  if (now === 'null') return `${name} is unset now`;
+  return `${name} changed`;
+}

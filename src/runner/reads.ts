@@ -1,0 +1,74 @@
+import type { GuestPath } from '../host.ts';
+import { posix } from 'node:path';
+import type { Observation, ObservationKind, View, ViewSpec } from './view/view.ts';
+
+/** An observation that no longer holds. */
+export interface BrokenRead {
+  readonly observation: Observation;
+  /** `web/a.ts changed`, `.env.local appeared`, `src/ (listing) changed`. */
+  readonly reason: string;
+}
+
+/** The fingerprint of a fact on a view as it is now; null where there is no such fact (nothing there, or another kind). */
+export type Fingerprint = (
+  view: View,
+  fact: { readonly path: GuestPath; readonly kind: ObservationKind },
+) => string | null;
+
+/**
+ * The first observation that does not hold on these views, in the order in which they are kept; null where all hold.
+ * Stats only what the observations name. A view that no chain has any more counts as gone.
+ */
+export function brokenRead(
+  observations: readonly Observation[],
+  { views, fingerprint }: { readonly views: readonly View[]; readonly fingerprint: Fingerprint },
+): BrokenRead | null {
+  for (const observation of observations) {
+    const view = views[observation.view];
+    if (!view) return { observation, reason: `${observation.path} is no longer copied` };
+    if (fingerprint(view, observation) !== observation.fingerprint) {
+      return { observation, reason: reasonOf(observation, view) };
+    }
+  }
+  return null;
+}
+
+function reasonOf(observation: Observation, view: View): string {
+  const { path, kind } = observation;
+  const entry = view.entry(path);
+  const name = shownPath(view, path);
+  if (kind === 'absent') return `${name} appeared`;
+  if (!entry) return `${name} is gone`;
+  switch (kind) {
+    case 'content':
+      return entry.kind === 'file' ? `${name} changed` : `${name} is now a ${entry.kind}`;
+    case 'listing':
+      return entry.kind === 'directory' ? `${name === '.' ? '.' : name}/ (listing) changed` : `${name} is now a ${entry.kind}`;
+    case 'link':
+      return entry.kind === 'link' ? `${name} points elsewhere` : `${name} is now a ${entry.kind}`;
+    case 'entry':
+      return `${name} changed its kind or mode`;
+    case 'attributes':
+      return `${name} changed`;
+  }
+}
+
+/** A path of a view as a person knows it: in the repository where it is from there, else in the machine. */
+export function shownPath(view: View, path: GuestPath): string {
+  const source = view.entry(path)?.source ?? sourceOf(view.spec, path);
+  return source === null ? path : source === '' ? '.' : source;
+}
+
+/** Where in its tree a path of a view would be, also if nothing is there now; null where that cannot be told. */
+export function sourceOf(spec: ViewSpec, path: GuestPath): string | null {
+  if (path !== spec.destination && !path.startsWith(spec.destination === '/' ? '/' : `${spec.destination}/`)) return null;
+  const rest = posix.relative(spec.destination, path);
+  const first = spec.sources[0];
+  if (!first) return null;
+  if (spec.placement !== 'into') return first.glob ? null : posix.join(first.path, rest).replace(/^\.$/, '');
+  const [name, ...below] = rest.split('/');
+  const source = spec.sources.find((one) => !one.glob && posix.basename(one.path) === name);
+  if (source) return posix.join(source.path, ...below);
+  const glob = spec.sources.find((one) => one.glob);
+  return glob && name ? posix.join(posix.dirname(glob.path), name, ...below) : null;
+}
