@@ -1,4 +1,5 @@
 import type { Layer, LayerId, Plan, Step } from '../ir/ir.ts';
+import { chainOf as layersOf, memoryInForce } from '../ir/walk.ts';
 
 /** A step in the whole chain of a Layerfile: parents' steps first. */
 export interface ChainStep {
@@ -19,57 +20,52 @@ export interface Chain {
   readonly own: number;
   /** MEMORY in force: the largest of the chain. */
   readonly memoryBytes: number | null;
-}
-
-export function layerOf(plan: Plan, id: LayerId): Layer {
-  const layer = plan.layers.find((one) => one.id === id);
-  if (!layer) throw new Error(`the plan has no layer ${id}`);
-  return layer;
+  /** From which step on files keep their times: the first of the first Layerfile that has CACHE or RUN REPEATABLE; else Infinity. */
+  readonly persistentFrom: number;
 }
 
 /** The chain of a layer, from its base machine on. */
 export function chainOf(plan: Plan, id: LayerId): Chain {
-  const layers: Layer[] = [];
-  let layer = layerOf(plan, id);
-  layers.unshift(layer);
-  while (layer.base.kind === 'layer') {
-    layer = layerOf(plan, layer.base.id);
-    layers.unshift(layer);
-  }
-  const steps = layers.flatMap((one) => one.steps.map((step) => ({ step, layer: one })));
-  const last = layerOf(plan, id);
+  const layers = layersOf(plan, id);
+  const first = layers[0];
+  const layer = layers.at(-1);
+  if (!first || !layer || first.base.kind !== 'machine') throw new Error(`the layer ${id} stands on no base machine`);
+  const steps = layers
+    .flatMap((one) => one.steps.map((step) => ({ step, layer: one })))
+    .map((one, index) => ({ ...one, index }));
   return {
-    layer: last,
+    layer,
     layers,
-    machine: layer.base,
-    steps: steps.map((one, index) => ({ ...one, index })),
-    own: steps.length - last.steps.length,
-    memoryBytes: layers.reduce<number | null>(
-      (most, one) => (one.memoryBytes === null ? most : Math.max(most ?? 0, one.memoryBytes)),
-      null,
-    ),
+    machine: first.base,
+    steps,
+    own: steps.length - layer.steps.length,
+    memoryBytes: memoryInForce(plan, id),
+    persistentFrom: persistentFrom(layers),
   };
 }
 
-/** From which step on files keep their times: the first of the first Layerfile that has CACHE or RUN REPEATABLE. */
-export function persistentFrom(chain: Chain): number {
+function persistentFrom(layers: readonly Layer[]): number {
   let index = 0;
-  for (const layer of chain.layers) {
-    if (layer.steps.some((step) => step.kind === 'cache' || (step.kind === 'run' && step.mode === 'repeatable'))) {
-      return index;
-    }
+  for (const layer of layers) {
+    if (layer.steps.some(keepsTimes)) return index;
     index += layer.steps.length;
   }
   return Infinity;
 }
 
+function keepsTimes(step: Step): boolean {
+  return step.kind === 'cache' || (step.kind === 'run' && step.mode === 'repeatable');
+}
+
 /** The layers asked for and all that they need: parents and those they wait for; in the plan's order. */
 export function closure(plan: Plan, wanted: Iterable<LayerId>): readonly Layer[] {
+  const byId = new Map(plan.layers.map((layer) => [layer.id, layer]));
   const needed = new Set<LayerId>();
   const add = (id: LayerId): void => {
     if (needed.has(id)) return;
     needed.add(id);
-    const layer = layerOf(plan, id);
+    const layer = byId.get(id);
+    if (!layer) throw new Error(`the plan has no layer ${id}`);
     if (layer.base.kind === 'layer') add(layer.base.id);
     for (const step of layer.steps) if (step.kind === 'wait') for (const one of step.layers) add(one.id);
   };

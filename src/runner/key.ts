@@ -56,7 +56,7 @@ export function rootInstance(facts: RootFacts): InstanceId {
   ]) as InstanceId;
 }
 
-/** Copy `index` (from 1) of `count`: nothing after a SPLIT is shared between copies. */
+/** Copy `index` (from 0) of `count`: nothing after a SPLIT is shared between copies. */
 export function splitInstance(parent: InstanceId, split: { readonly count: number; readonly index: number }): InstanceId {
   return hash('split', [parent, split.count, split.index]) as InstanceId;
 }

@@ -1,6 +1,7 @@
-import type { GuestPath } from '../host.ts';
 import { posix } from 'node:path';
-import type { Observation, ObservationKind, View, ViewSpec } from './view/view.ts';
+import type { GuestPath } from '../host.ts';
+import { fingerprint } from './view/fingerprint.ts';
+import type { Observation, View, ViewSpec } from './view/view.ts';
 
 /** An observation that no longer holds. */
 export interface BrokenRead {
@@ -9,24 +10,18 @@ export interface BrokenRead {
   readonly reason: string;
 }
 
-/** The fingerprint of a fact on a view as it is now; null where there is no such fact (nothing there, or another kind). */
-export type Fingerprint = (
-  view: View,
-  fact: { readonly path: GuestPath; readonly kind: ObservationKind },
-) => string | null;
-
 /**
  * The first observation that does not hold on these views, in the order in which they are kept; null where all hold.
  * Stats only what the observations name. A view that no chain has any more counts as gone.
  */
 export function brokenRead(
   observations: readonly Observation[],
-  { views, fingerprint }: { readonly views: readonly View[]; readonly fingerprint: Fingerprint },
+  views: readonly View[],
 ): BrokenRead | null {
   for (const observation of observations) {
     const view = views[observation.view];
     if (!view) return { observation, reason: `${observation.path} is no longer copied` };
-    if (fingerprint(view, observation) !== observation.fingerprint) {
+    if (fingerprint(view, observation.path, observation.kind) !== observation.fingerprint) {
       return { observation, reason: reasonOf(observation, view) };
     }
   }
@@ -43,7 +38,7 @@ function reasonOf(observation: Observation, view: View): string {
     case 'content':
       return entry.kind === 'file' ? `${name} changed` : `${name} is now a ${entry.kind}`;
     case 'listing':
-      return entry.kind === 'directory' ? `${name === '.' ? '.' : name}/ (listing) changed` : `${name} is now a ${entry.kind}`;
+      return entry.kind === 'directory' ? `${name}/ (listing) changed` : `${name} is now a ${entry.kind}`;
     case 'link':
       return entry.kind === 'link' ? `${name} points elsewhere` : `${name} is now a ${entry.kind}`;
     case 'entry':

@@ -1,0 +1,119 @@
+import type { ChainStep } from './chain.ts';
+import type { RunContext } from './context.ts';
+import { valueAt } from './environment.ts';
+import { expandStep, isWorking, type Instruction } from './instruction.ts';
+import { keyDifference, keyParts, secretDigest, stepKey, type KeyPart } from './key.ts';
+import type { Position } from './position.ts';
+import { brokenRead } from './reads.ts';
+import type { Instance, StepKey } from './store.ts';
+import { openView } from './view/open.ts';
+import type { View } from './view/view.ts';
+
+/** A step at a position, ready to be looked up or run. */
+export interface KeyedStep {
+  readonly instruction: Instruction;
+  readonly key: StepKey;
+  readonly parts: readonly KeyPart[];
+  /** The tree that a COPY or CLONE opens; null for other steps. */
+  readonly tree: string | null;
+}
+
+/** Expands a working step and makes its key; why it cannot be done where it is wrong or its clone cannot be had. */
+export async function keyStep(
+  chainStep: ChainStep,
+  position: Position,
+  context: RunContext,
+): Promise<KeyedStep | { readonly wrong: string }> {
+  const { step, layer } = chainStep;
+  if (!isWorking(step)) throw new Error(`${step.kind} has no key`);
+  const value = (name: string) => valueAt(name, position, context);
+  const instruction = expandStep(step, { layer, state: position.state, lookUp: value });
+  if (instruction.kind === 'wrong') return { wrong: instruction.why };
+  const { ports } = context;
+  const parts = keyParts({
+    instruction: JSON.stringify(instruction),
+    buildEnv: Object.fromEntries(position.buildEnv.map((name) => [name, keyValue(name, position, context)])),
+    cwd: position.state.cwd,
+    user: position.state.user,
+    secretsSet: position.secretEnv.filter((name) => ports.secrets.value(name) !== null),
+    mtime: chainStep.index >= context.chain.persistentFrom ? 'persistent' : 'plain',
+  });
+  const tree = await treeOf(instruction, context);
+  if (typeof tree === 'object' && tree !== null) return tree;
+  return { instruction, parts, tree, key: stepKey(position.instance, parts) };
+}
+
+function keyValue(name: string, position: Position, context: RunContext): string | null {
+  const value = valueAt(name, position, context);
+  if (value === null) return null;
+  const { secrets, store } = context.ports;
+  const secret =
+    position.secretEnv.includes(name) ||
+    position.secretEnv.some((one) => value.includes(secrets.value(one) || '\0')) ||
+    (position.state.env[name] ?? []).some((part) => typeof part !== 'string');
+  return secret ? secretDigest(value, store.hmacKey) : `=${value}`;
+}
+
+async function treeOf(instruction: Instruction, context: RunContext): Promise<string | null | { readonly wrong: string }> {
+  if (instruction.kind === 'copy') return instruction.tree;
+  if (instruction.kind !== 'clone') return null;
+  const clone = await context.clone(instruction);
+  return 'failure' in clone ? { wrong: clone.failure } : clone.tree;
+}
+
+/** What a look into the store found. */
+export type Lookup =
+  | { readonly kind: 'hit'; readonly instance: Instance; readonly position: Position }
+  | { readonly kind: 'miss'; readonly reason: string };
+
+/** The newest instance of a step whose observations all hold on this run's trees, or why there is none. */
+export async function lookUp(keyed: KeyedStep, position: Position, context: RunContext): Promise<Lookup> {
+  const { store } = context.ports;
+  const candidates = await store.candidates(keyed.key);
+  let reason: string | null = null;
+  for (const instance of candidates) {
+    const found = check(instance, keyed, { position, context });
+    if (found.kind === 'hit') return found;
+    reason ??= found.reason;
+  }
+  return { kind: 'miss', reason: reason ?? keyDifference(keyed.parts, await store.siblings(position.instance)) };
+}
+
+/** All instances of a step that hold now: what a forced run retires. */
+export async function holding(keyed: KeyedStep, position: Position, context: RunContext): Promise<readonly Instance[]> {
+  const candidates = await context.ports.store.candidates(keyed.key);
+  return candidates.filter((instance) => check(instance, keyed, { position, context }).kind === 'hit');
+}
+
+function check(
+  instance: Instance,
+  keyed: KeyedStep,
+  { position, context }: { readonly position: Position; readonly context: RunContext },
+): Lookup {
+  const view = viewOf(instance, keyed, context);
+  const missing = view?.missing[0];
+  if (missing !== undefined) return { kind: 'miss', reason: `${missing} is gone` };
+  const views = view === null ? position.views : [...position.views, view];
+  const broken = brokenRead(instance.observations, views);
+  if (broken) return { kind: 'miss', reason: broken.reason };
+  return {
+    kind: 'hit',
+    instance,
+    position: {
+      ...position,
+      next: position.next + 1,
+      instance: instance.id,
+      state: instance.state,
+      views,
+      aws: keyed.instruction.kind === 'awsLink' ? keyed.instruction.region : position.aws,
+      data: instance.data,
+      notKept: instance.data === null ? (instance.notKept ?? position.notKept) : null,
+      found: true,
+    },
+  };
+}
+
+function viewOf(instance: Instance, keyed: KeyedStep, context: RunContext): View | null {
+  if (instance.view === null || keyed.tree === null) return null;
+  return openView(instance.view, context.trees.tree(keyed.tree));
+}
