@@ -108,10 +108,17 @@ export interface Machine extends AsyncDisposable {
   user(name: string): Promise<{ readonly uid: number; readonly gid: number; readonly home: GuestPath }>;
   /** Creates a directory and those above it, 0775 root:root, if missing. */
   makeDirectory(path: GuestPath): Promise<void>;
+  /** Makes a tree known that was not there at boot (a CLONE's): the path of its manifest file. */
+  addTree(name: string, manifest: string): Promise<void>;
   /** Puts a view on top of the stack: no process but the machine's init may be using the root, else it is copied in and counts as read. */
   addView(view: ViewSpec): Promise<void>;
   /** Roots a layer (a CACHE volume) at a path, on top of the stack, under the machine's further writes. */
   addLayer(directory: string, at: GuestPath): Promise<void>;
+  /**
+   * Copies what the machine shows at a path into `directory`, which exists and is empty, with owners, modes, links and xattrs: a directory's content,
+   * or a file under its own name. What it was; null where nothing is.
+   */
+  copyOut(path: GuestPath, directory: string): Promise<'directory' | 'file' | null>;
   /**
    * Ends a step: freezes the machine's processes, lets every request be answered, cuts the observations, keeps the state if asked and possible, thaws.
    * A state that cannot be kept says why (`redis-server is still running; …`).
