@@ -1,0 +1,55 @@
+import { build } from 'esbuild';
+import { chmod, readFile, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+/** The programs in dist/, beside `layer.js`: what a process of its own is started from. */
+const entries: Readonly<Record<string, string>> = {
+  main: 'src/cli/main.ts',
+};
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const dist = `${root}/dist`;
+/** What bundled CommonJS packages expect to find. */
+const requireBanner =
+  "import { createRequire as layerCreateRequire } from 'node:module'; const require = layerCreateRequire(import.meta.url);";
+
+await rm(dist, { recursive: true, force: true });
+await build({
+  absWorkingDir: root,
+  entryPoints: { ...entries },
+  outdir: dist,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'linked',
+  banner: { js: requireBanner },
+  chunkNames: 'chunks/[name]-[hash]',
+  logLevel: 'warning',
+});
+await build({
+  absWorkingDir: root,
+  entryPoints: { layer: 'src/cli/entry.ts' },
+  outdir: dist,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'es2020',
+  banner: { js: '#!/usr/bin/env node' },
+  logLevel: 'warning',
+  plugins: [
+    {
+      name: 'main is a bundle of its own',
+      setup: (hooks) => {
+        hooks.onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path: './main.js', external: true }));
+      },
+    },
+  ],
+});
+await chmod(`${dist}/layer.js`, 0o755);
+const entry = await readFile(`${dist}/layer.js`, 'utf8');
+if (/^\s*(import|export)\b(?!\()/m.test(entry))
+  throw new Error('dist/layer.js must hold nothing that an old Node cannot parse');

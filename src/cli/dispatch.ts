@@ -1,0 +1,63 @@
+import { nearest } from '../diagnostics/near.ts';
+import { readArgs } from './args.ts';
+import type { Context } from './command.ts';
+import { commands } from './commands.ts';
+import { exit, type ExitCode } from './exit.ts';
+import { commandHelp, generalHelp } from './help.ts';
+
+/** Does what was typed behind `layer`; what is wrong with it goes to standard error. */
+export async function dispatch(typed: readonly string[], context: Context): Promise<ExitCode> {
+  const { terminal } = context.host;
+  const [first, ...rest] = typed;
+  if (first === undefined) {
+    terminal.error(generalHelp());
+    return exit.usage;
+  }
+  if (first === '--version' || first === '-V') {
+    terminal.out(`layer ${context.version}\n`);
+    return exit.done;
+  }
+  if (first === 'help' || first === '--help' || first === '-h') return help(rest, context);
+  return runCommand(first, rest, context);
+}
+
+async function help([topic]: readonly string[], context: Context): Promise<ExitCode> {
+  if (topic === undefined) {
+    context.host.terminal.out(generalHelp());
+    return exit.done;
+  }
+  if (topic === 'instructions') return runCommand('explain', [], context);
+  return runCommand(topic, ['--help'], context);
+}
+
+async function runCommand(name: string, typed: readonly string[], context: Context): Promise<ExitCode> {
+  const { terminal } = context.host;
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!entry) {
+    terminal.error(`layer: ${unknownCommand(name)}\n`);
+    return exit.usage;
+  }
+  const command = await entry.load();
+  if (asksForHelp(typed)) {
+    terminal.out(commandHelp(name, command));
+    return exit.done;
+  }
+  const args = readArgs(typed, command);
+  if ('problem' in args) {
+    terminal.error(`layer ${name}: ${args.problem}\n  layer ${name} --help says how it is used\n`);
+    return exit.usage;
+  }
+  return command.run(args, context);
+}
+
+function asksForHelp(typed: readonly string[]): boolean {
+  const end = typed.indexOf('--');
+  return typed.slice(0, end < 0 ? typed.length : end).some((word) => word === '--help' || word === '-h');
+}
+
+function unknownCommand(name: string): string {
+  const what = name.startsWith('-') ? 'option' : 'command';
+  const near = nearest(name, [...Object.keys(commands), 'help', '--help', '--version']);
+  const advice = near === null ? 'layer --help lists the commands' : `did you mean layer ${near}?`;
+  return `there is no ${what} ${JSON.stringify(name)}; ${advice}`;
+}
