@@ -22,7 +22,11 @@ export interface ViewServer extends AsyncDisposable {
    * Everything first observed since the last cut, once all requests that arrived before have been answered.
    * `fault` is a reason for which the step must not be stored (a file changed while it was used, an unknown operation), else null.
    */
-  cut(): Promise<{ readonly observations: readonly Observation[]; readonly fault: string | null; readonly requests: number }>;
+  cut(): Promise<{
+    readonly observations: readonly Observation[];
+    readonly fault: string | null;
+    readonly requests: number;
+  }>;
   /** Why it no longer serves; null while it does. */
   readonly failure: string | null;
 }

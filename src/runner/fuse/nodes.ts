@@ -1,0 +1,117 @@
+import type { GuestPath } from '../../host.ts';
+import type { FrozenTree } from '../view/tree.ts';
+import type { View, ViewEntry } from '../view/view.ts';
+
+/** A view and where its bytes come from. */
+export interface ServedView {
+  readonly view: View;
+  readonly tree: FrozenTree;
+}
+
+/** What a nodeid stands for: the mount's root, or one path of one view. */
+export interface Node {
+  /** The nodeid: the row in the table, never used for anything else. */
+  readonly id: number;
+  readonly parent: Node | null;
+  /** Null at the mount's root only. */
+  readonly served: ServedView | null;
+  readonly path: GuestPath;
+  /** Null at the mount's root only. */
+  readonly entry: ViewEntry | null;
+  /** The same for a path in every run: names a file to programs that print or compare inode numbers. */
+  readonly inode: number;
+  /** Whether what is seen here depends on the tree: at the destination and below. */
+  readonly observed: boolean;
+  /** The kinds of observation made of it already, as bits of `Recorder`. */
+  seen: number;
+  /** Names in it that were looked up and are not there. */
+  absent: Set<string> | null;
+  /** Children that were looked up, by name. */
+  children: Map<string, Node> | null;
+}
+
+const rootId = 1;
+
+/**
+ * The append-only table of nodes. A row is made when a name is first looked up, so a view costs nothing until it is used;
+ * rows live as long as the mount, so FORGET needs no care.
+ */
+export class NodeTable {
+  readonly #rows: Node[];
+  readonly #root: Node;
+
+  constructor() {
+    this.#root = {
+      id: rootId,
+      parent: null,
+      served: null,
+      path: '/' as GuestPath,
+      entry: null,
+      inode: rootId,
+      observed: false,
+      seen: 0,
+      absent: null,
+      children: new Map(),
+    };
+    this.#rows = [this.#root];
+  }
+
+  /** Makes a view the directory `<ordinal>` of the mount's root. An ordinal is given once. */
+  addView(served: ServedView): void {
+    const { ordinal, destination } = served.view.spec;
+    const name = String(ordinal);
+    if (this.#root.children?.has(name)) throw new Error(`view ${name} is already served`);
+    const path = '/' as GuestPath;
+    const entry = served.view.entry(path);
+    if (entry === null) throw new Error(`view ${name} has no root`);
+    this.#append(this.#root, name, { served, path, entry, observed: destination === '/' });
+  }
+
+  node(id: number): Node | null {
+    return this.#rows[id - rootId] ?? null;
+  }
+
+  /** The node of a name in a directory; null where the view has nothing. */
+  child(parent: Node, name: string): Node | null {
+    const known = parent.children?.get(name);
+    if (known !== undefined) return known;
+    const { served } = parent;
+    if (served === null || parent.entry?.kind !== 'directory') return null;
+    const path = childPath(parent, name);
+    const entry = served.view.entry(path);
+    if (entry === null) return null;
+    const observed = parent.observed || path === served.view.spec.destination;
+    return this.#append(parent, name, { served, path, entry, observed });
+  }
+
+  #append(parent: Node, name: string, facts: Pick<Node, 'served' | 'path' | 'entry' | 'observed'>): Node {
+    const node: Node = {
+      id: rootId + this.#rows.length,
+      parent,
+      inode: inodeOf(facts.served, facts.path),
+      ...facts,
+      seen: 0,
+      absent: null,
+      children: null,
+    };
+    this.#rows.push(node);
+    (parent.children ??= new Map()).set(name, node);
+    return node;
+  }
+}
+
+export function childPath(parent: Node, name: string): GuestPath {
+  return (parent.path === '/' ? `/${name}` : `${parent.path}/${name}`) as GuestPath;
+}
+
+/** A 52-bit hash of view and path (two mixed FNV-1a lanes): the inode number, equal in LOOKUP, GETATTR and READDIR; never 0 or the root's. */
+export function inodeOf(served: ServedView | null, path: GuestPath): number {
+  let low = 0x811c9dc5 ^ (served?.view.spec.ordinal ?? -1);
+  let high = 0x2f3c5a17;
+  for (let index = 0; index < path.length; index++) {
+    const unit = path.charCodeAt(index);
+    low = Math.imul(low ^ unit, 0x01000193);
+    high = Math.imul(high ^ unit, 0x85ebca6b) ^ (low >>> 15);
+  }
+  return Math.max(rootId + 1, (high & 0xfffff) * 0x1_0000_0000 + (low >>> 0));
+}

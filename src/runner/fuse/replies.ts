@@ -1,0 +1,178 @@
+import type { Buffer } from 'node:buffer';
+import { encodeName } from '../view/names.ts';
+
+/**
+ * What a FUSE server says to the kernel, as bytes: each function writes one whole message to the start of `out` and returns its length.
+ * Layouts as in Linux's include/uapi/linux/fuse.h (protocol 7.38), little-endian. Pure.
+ */
+
+/** The size of fuse_out_header: where a reply's payload begins. */
+export const replyHeaderBytes = 16;
+
+export const errno = { EIO: 5, ENOENT: 2, ENOSYS: 38, ENOTDIR: 20, EINVAL: 22, ENOTTY: 25, EPROTO: 71 } as const;
+
+export type NodeKind = 'file' | 'directory' | 'link';
+
+/** The attributes of a node as stat shows them. All three times are the same. */
+export interface Attributes {
+  readonly kind: NodeKind;
+  /** An integer below 2^53. */
+  readonly inode: number;
+  /** Permission bits only. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly sizeBytes: number;
+  readonly mtime: Timestamp;
+}
+
+/** Since 1970. */
+export interface Timestamp {
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
+
+const formats: Readonly<Record<NodeKind, number>> = { directory: 0o040000, file: 0o100000, link: 0o120000 };
+/** DT_* of <dirent.h>. */
+const directoryTypes: Readonly<Record<NodeKind, number>> = { directory: 4, file: 8, link: 10 };
+
+/** An error, or with 0 plain success. */
+export function errorReply(out: Buffer, unique: bigint, error: number): number {
+  return header(out, unique, -error, 0);
+}
+
+/** A payload that is already in `out`, from `replyHeaderBytes` on. */
+export function payloadReply(out: Buffer, unique: bigint, payloadBytes: number): number {
+  return header(out, unique, 0, payloadBytes);
+}
+
+/** LOOKUP's answer. `attributesSeconds` 0 makes the kernel ask with GETATTR when, and only when, somebody wants them. */
+export function entryReply(
+  out: Buffer,
+  unique: bigint,
+  entry: {
+    readonly node: number;
+    readonly generation: number;
+    readonly entrySeconds: number;
+    readonly attributesSeconds: number;
+    readonly attributes: Attributes;
+  },
+): number {
+  out.fill(0, 16, 144);
+  writeUint64(out, entry.node, 16);
+  writeUint64(out, entry.generation, 24);
+  writeUint64(out, entry.entrySeconds, 32);
+  writeUint64(out, entry.attributesSeconds, 40);
+  writeAttributes(out, 56, entry.attributes);
+  return header(out, unique, 0, 128);
+}
+
+/** LOOKUP's answer that the kernel may remember: nothing is there. */
+export function absentReply(out: Buffer, unique: bigint, entrySeconds: number): number {
+  out.fill(0, 16, 144);
+  writeUint64(out, entrySeconds, 32);
+  return header(out, unique, 0, 128);
+}
+
+export function attributesReply(out: Buffer, unique: bigint, attributes: Attributes, validSeconds: number): number {
+  out.fill(0, 16, 120);
+  writeUint64(out, validSeconds, 16);
+  writeAttributes(out, 32, attributes);
+  return header(out, unique, 0, 104);
+}
+
+export function initReply(
+  out: Buffer,
+  unique: bigint,
+  init: {
+    readonly minor: number;
+    readonly flags: number;
+    readonly maxReadaheadBytes: number;
+    readonly maxPages: number;
+  },
+): number {
+  out.fill(0, 16, 80);
+  out.writeUInt32LE(7, 16);
+  out.writeUInt32LE(init.minor, 20);
+  out.writeUInt32LE(init.maxReadaheadBytes, 24);
+  out.writeUInt32LE(init.flags >>> 0, 28);
+  out.writeUInt16LE(64, 32); // max_background
+  out.writeUInt16LE(48, 34); // congestion_threshold
+  out.writeUInt32LE(4096, 36); // max_write, its least value: nothing is ever written
+  out.writeUInt32LE(1, 40); // time_gran, nanoseconds
+  out.writeUInt16LE(init.maxPages, 44);
+  return header(out, unique, 0, 64);
+}
+
+/** statfs: nothing free, names up to 255 bytes; the same whatever the view holds. */
+export function statfsReply(out: Buffer, unique: bigint): number {
+  out.fill(0, 16, 96);
+  out.writeUInt32LE(4096, 56); // bsize
+  out.writeUInt32LE(255, 60); // namelen
+  out.writeUInt32LE(4096, 64); // frsize
+  return header(out, unique, 0, 80);
+}
+
+/**
+ * Appends one directory entry at `at`; the offset after it, or null where it does not end by `limit`.
+ * `next` is the position at which a later READDIR goes on after this entry.
+ */
+export function appendDirectoryEntry(
+  out: Buffer,
+  at: number,
+  limit: number,
+  entry: { readonly inode: number; readonly next: number; readonly kind: NodeKind; readonly name: string },
+): number | null {
+  const name = encodeName(entry.name);
+  const end = at + ((24 + name.length + 7) & ~7);
+  if (end > limit) return null;
+  writeUint64(out, entry.inode, at);
+  writeUint64(out, entry.next, at + 8);
+  out.writeUInt32LE(name.length, at + 16);
+  out.writeUInt32LE(directoryTypes[entry.kind], at + 20);
+  name.copy(out, at + 24);
+  out.fill(0, at + 24 + name.length, end);
+  return end;
+}
+
+/**
+ * FUSE_NOTIFY_RETRIEVE of nothing: the kernel answers by queueing a `wake` request with this `unique` behind all requests it has queued
+ * before. That rouses a server that is blocked in its read, in order, without anybody touching the mount.
+ */
+export function wakeNotification(out: Buffer, unique: bigint): number {
+  out.fill(0, 0, 48);
+  out.writeUInt32LE(48, 0);
+  out.writeInt32LE(5, 4); // FUSE_NOTIFY_RETRIEVE; a unique of 0 marks a notification
+  out.writeBigUInt64LE(unique, 16);
+  writeUint64(out, 1, 24); // the root's nodeid
+  return 48;
+}
+
+function header(out: Buffer, unique: bigint, error: number, payloadBytes: number): number {
+  const length = replyHeaderBytes + payloadBytes;
+  out.writeUInt32LE(length, 0);
+  out.writeInt32LE(error, 4);
+  out.writeBigUInt64LE(unique, 8);
+  return length;
+}
+
+/** fuse_attr, 88 bytes; those that are not written here must be 0. */
+function writeAttributes(out: Buffer, at: number, attributes: Attributes): void {
+  writeUint64(out, attributes.inode, at);
+  writeUint64(out, attributes.sizeBytes, at + 8);
+  writeUint64(out, Math.ceil(attributes.sizeBytes / 512), at + 16);
+  for (const index of [0, 1, 2]) {
+    writeUint64(out, attributes.mtime.seconds, at + 24 + 8 * index);
+    out.writeUInt32LE(attributes.mtime.nanoseconds, at + 48 + 4 * index);
+  }
+  out.writeUInt32LE(formats[attributes.kind] | attributes.mode, at + 60);
+  out.writeUInt32LE(1, at + 64); // one name; for a directory also: do not derive the number of subdirectories
+  out.writeUInt32LE(attributes.uid, at + 68);
+  out.writeUInt32LE(attributes.gid, at + 72);
+  out.writeUInt32LE(4096, at + 80);
+}
+
+function writeUint64(out: Buffer, value: number, at: number): void {
+  out.writeUInt32LE(value % 0x1_0000_0000, at);
+  out.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4);
+}

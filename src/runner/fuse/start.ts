@@ -1,0 +1,168 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { type Answer, type Command, lineReader, toLine } from './messages.ts';
+import type { ViewServer, ViewServerSpec } from './view-server.ts';
+
+/** Why a view server serves no more; what `startViewServer` and every method reject with once it is gone. */
+export class ViewServerLost extends Error {
+  override readonly name = 'ViewServerLost';
+}
+
+/** The server's own program: beside this file in the sources, `view-server.js` beside the bundle that this file is part of. */
+const program = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './view-server.js', import.meta.url),
+);
+
+const patienceMs = 2000;
+
+/**
+ * Starts a server in the namespaces that `spec.enter` leads to, which must show the host's files (node, the manifests, the working tree) at
+ * their paths. Resolves once it is mounted and answers. Rejects with `ViewServerLost` where it cannot be.
+ */
+export async function startViewServer(spec: ViewServerSpec): Promise<ViewServer> {
+  spec.signal.throwIfAborted();
+  const argv = [
+    ...spec.enter,
+    'setpriv',
+    '--pdeathsig',
+    'KILL',
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    program,
+  ];
+  const child = spawn(argv[0] ?? 'setpriv', argv.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/' });
+  const server = new RunningViewServer(child, spec.signal);
+  try {
+    const { mountpoint, trees, mtime } = spec;
+    await server.open(toLine({ mountpoint, trees, mtime }));
+    return server;
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+type Waiting = { readonly resolve: (answer: Answer) => void; readonly reject: (error: ViewServerLost) => void };
+type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
+
+class RunningViewServer implements ViewServer {
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #signal: AbortSignal;
+  readonly #closed: Promise<void>;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+  #connection: number | null = null;
+  #failure: string | null = null;
+  #complaint = '';
+
+  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, signal: AbortSignal) {
+    this.#child = child;
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#abort, { once: true });
+    this.#closed = new Promise((resolve) => {
+      child.on('error', (error) => {
+        this.#fail(error.message);
+        resolve();
+      });
+      child.on('close', (code, signalName) => {
+        this.#fail(this.#complaint.trim() || `it ended with ${code ?? signalName}`);
+        resolve();
+      });
+    });
+    child.stdin.on('error', () => {}); // The end of the process is reported by `close`.
+    child.stderr
+      .setEncoding('utf8')
+      .on('data', (text: string) => (this.#complaint = (this.#complaint + text).slice(-4096)));
+    child.stdout.setEncoding('utf8').on(
+      'data',
+      lineReader<Answer>((answer) => this.#receive(answer)),
+    );
+  }
+
+  get failure(): string | null {
+    return this.#failure;
+  }
+
+  /** Sends the opening and waits until the server is ready; it answers as if it were command 0. */
+  async open(opening: string): Promise<void> {
+    const answer = await this.#exchange(0, opening);
+    if (answer.kind === 'ready') this.#connection = answer.connection;
+  }
+
+  async addTree(name: string, manifest: string): Promise<void> {
+    await this.#ask({ kind: 'tree', name, manifest });
+  }
+
+  async addView(spec: Parameters<ViewServer['addView']>[0]): Promise<void> {
+    await this.#ask({ kind: 'view', spec });
+  }
+
+  async cut(): ReturnType<ViewServer['cut']> {
+    const answer = await this.#ask({ kind: 'cut' });
+    if (answer.kind !== 'cut') throw new Error(`a cut was answered with ${answer.kind}`);
+    return answer.cut;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#fail('it was shut down');
+    this.#signal.removeEventListener('abort', this.#abort);
+    this.#child.stdin.destroy();
+    this.#child.kill('SIGKILL');
+    if (await this.#closedWithin(patienceMs)) return;
+    // A thread of the server that waits for the mount itself would keep the device open for ever.
+    if (this.#connection !== null) abortConnection(this.#connection);
+    await this.#closedWithin(patienceMs);
+  }
+
+  readonly #abort = (): void => void this[Symbol.asyncDispose]();
+
+  async #ask(command: WithoutId<Command>): Promise<Answer> {
+    const id = this.#nextId++;
+    const answer = await this.#exchange(id, toLine({ id, ...command }));
+    if (answer.kind === 'refused') throw new Error(`the view server refused: ${answer.why}`);
+    return answer;
+  }
+
+  #exchange(id: number, line: string): Promise<Answer> {
+    if (this.#failure !== null) return Promise.reject(lost(this.#failure));
+    const answer = new Promise<Answer>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    this.#child.stdin.write(line);
+    return answer;
+  }
+
+  #receive(answer: Answer): void {
+    if (answer.kind === 'ended') return this.#fail(answer.why);
+    const id = answer.kind === 'ready' ? 0 : answer.id;
+    this.#waiting.get(id)?.resolve(answer);
+    this.#waiting.delete(id);
+  }
+
+  #fail(why: string): void {
+    if (this.#failure !== null) return;
+    this.#failure = why;
+    for (const { reject } of this.#waiting.values()) reject(lost(why));
+    this.#waiting.clear();
+  }
+
+  async #closedWithin(timeoutMs: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), timeoutMs)));
+    const closed = await Promise.race([this.#closed.then(() => true), late]);
+    clearTimeout(timer);
+    return closed;
+  }
+}
+
+function lost(why: string): ViewServerLost {
+  return new ViewServerLost(`the view server is gone: ${why}`);
+}
+
+function abortConnection(connection: number): void {
+  try {
+    fs.writeFileSync(`/sys/fs/fuse/connections/${connection}/abort`, '1');
+  } catch {
+    // The fusectl file system is not mounted here.
+  }
+}
