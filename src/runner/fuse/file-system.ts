@@ -40,8 +40,6 @@ const gitIndex = /(^|\/)\.git\/(.*\/)?index$/;
 
 const listingLimit = 32;
 
-/** What the kernel asks for on behalf of a program. */
-export type KernelRequest = Exclude<Request, { readonly kind: 'wake' }>;
 type Lookup = Extract<Request, { readonly kind: 'lookup' }>;
 type Reading = Extract<Request, { readonly kind: 'read' | 'readdir' }>;
 type Init = Extract<Request, { readonly kind: 'init' }>;
@@ -92,7 +90,7 @@ export class ViewFileSystem {
   }
 
   /** Answers a request; the length of the reply in `out` (`replyBufferBytes` long), 0 where there is none to send. */
-  answer(request: KernelRequest, out: Buffer): number {
+  answer(request: Request, out: Buffer): number {
     this.#requests++;
     try {
       return this.#answer(request, out);
@@ -102,7 +100,7 @@ export class ViewFileSystem {
     }
   }
 
-  #answer(request: KernelRequest, out: Buffer): number {
+  #answer(request: Request, out: Buffer): number {
     const { unique } = request;
     switch (request.kind) {
       case 'lookup':
@@ -228,9 +226,9 @@ export class ViewFileSystem {
     if (name === undefined) throw new Error(`${node.path} has no entry ${index}`);
     if (node.served === null) return { inode: node.children?.get(name)?.inode ?? 0, kind: 'directory', name };
     const path = childPath(node, name);
-    const entry = node.served.view.entry(path);
-    if (entry === null) throw new Error(`${node.path} lists ${name}, which is not there`);
-    return { inode: inodeOf(node.served, path), kind: entry.kind, name };
+    const kind = node.served.view.kind(path);
+    if (kind === null) throw new Error(`${node.path} lists ${name}, which is not there`);
+    return { inode: inodeOf(node.served, path), kind, name };
   }
 
   #init(request: Init, out: Buffer): number {
@@ -248,7 +246,7 @@ export class ViewFileSystem {
     });
   }
 
-  #node(request: KernelRequest): Node {
+  #node(request: Request): Node {
     const node = this.#nodes.node(request.node);
     if (node === null) throw new Error(`the kernel named node ${request.node}, which does not exist`);
     return node;

@@ -13,7 +13,7 @@ import type { FrozenTree } from '../view/tree.ts';
 import { FileBytes } from './file-bytes.ts';
 import { ViewFileSystem } from './file-system.ts';
 import { type Answer, type Command, lineReader, type Opening, toLine } from './messages.ts';
-import { connectionOf, mount, openDevice, raiseReadAhead, serve, wake } from './session.ts';
+import { connectionOf, mount, openDevice, raiseReadAhead, serve, startWaker, type Waker } from './session.ts';
 
 /**
  * The view server's process. Its main thread talks to the runner and never touches the mount; its worker sits in the blocking loop on the device.
@@ -57,12 +57,14 @@ function open(
   const descriptor = openDevice();
   const { port1, port2 } = new MessageChannel();
   const data: WorkerData = { descriptor, opening, commands: port2 as unknown as MessagePort };
+  let waker: Waker | null = null;
   const worker = new Worker(new URL(import.meta.url), { workerData: data, transferList: [data.commands] });
   worker.on('error', (error) => to.end(error.message));
   worker.on('message', (message: FromWorker) => {
     if (message.kind === 'serving') {
       const connection = connectionOf(opening.mountpoint);
       if (connection !== null) raiseReadAhead(connection);
+      waker = startWaker(opening.mountpoint, to.end);
       to.say({ kind: 'ready', connection });
     } else if (message.kind === 'ended') to.end(message.why);
     else to.say(message);
@@ -73,11 +75,7 @@ function open(
   });
   return (command) => {
     port1.postMessage(command);
-    try {
-      wake(descriptor, BigInt(command.id));
-    } catch (error) {
-      to.end(`its mount is gone: ${String(error)}`);
-    }
+    waker?.wake(command.id);
   };
 }
 
@@ -107,14 +105,13 @@ function work({ descriptor, opening, commands }: WorkerData): void {
     }
   };
 
-  const woken = (unique: bigint): void => {
+  const woken = (id: number): void => {
     const command = receiveMessageOnPort(commands)?.message as Command | undefined;
-    if (command === undefined || BigInt(command.id) !== unique)
-      throw new Error(`woken for command ${unique}, which is not next`);
+    if (command === undefined || command.id !== id) throw new Error(`woken for command ${id}, which is not next`);
     try {
       say(obey(command));
     } catch (error) {
-      say({ kind: 'refused', id: command.id, why: error instanceof Error ? error.message : String(error) });
+      say({ kind: 'refused', id, why: error instanceof Error ? error.message : String(error) });
     }
   };
 

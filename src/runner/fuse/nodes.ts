@@ -1,4 +1,5 @@
 import type { GuestPath } from '../../host.ts';
+import { rootNode } from './protocol.ts';
 import type { FrozenTree } from '../view/tree.ts';
 import type { View, ViewEntry } from '../view/view.ts';
 
@@ -30,8 +31,6 @@ export interface Node {
   children: Map<string, Node> | null;
 }
 
-const rootId = 1;
-
 /**
  * The append-only table of nodes. A row is made when a name is first looked up, so a view costs nothing until it is used;
  * rows live as long as the mount, so FORGET needs no care.
@@ -42,12 +41,12 @@ export class NodeTable {
 
   constructor() {
     this.#root = {
-      id: rootId,
+      id: rootNode,
       parent: null,
       served: null,
       path: '/' as GuestPath,
       entry: null,
-      inode: rootId,
+      inode: rootNode,
       observed: false,
       seen: 0,
       absent: null,
@@ -68,7 +67,7 @@ export class NodeTable {
   }
 
   node(id: number): Node | null {
-    return this.#rows[id - rootId] ?? null;
+    return this.#rows[id - rootNode] ?? null;
   }
 
   /** The node of a name in a directory; null where the view has nothing. */
@@ -86,7 +85,7 @@ export class NodeTable {
 
   #append(parent: Node, name: string, facts: Pick<Node, 'served' | 'path' | 'entry' | 'observed'>): Node {
     const node: Node = {
-      id: rootId + this.#rows.length,
+      id: rootNode + this.#rows.length,
       parent,
       inode: inodeOf(facts.served, facts.path),
       ...facts,
@@ -113,5 +112,5 @@ export function inodeOf(served: ServedView | null, path: GuestPath): number {
     low = Math.imul(low ^ unit, 0x01000193);
     high = Math.imul(high ^ unit, 0x85ebca6b) ^ (low >>> 15);
   }
-  return Math.max(rootId + 1, (high & 0xfffff) * 0x1_0000_0000 + (low >>> 0));
+  return Math.max(rootNode + 1, (high & 0xfffff) * 0x1_0000_0000 + (low >>> 0));
 }

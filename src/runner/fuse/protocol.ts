@@ -33,12 +33,14 @@ const opcodes = {
   destroy: 38,
   ioctl: 39,
   poll: 40,
-  notifyReply: 41,
   batchForget: 42,
   lseek: 46,
   syncfs: 50,
   statx: 52,
 } as const;
+
+/** The nodeid of the mount's root, which no LOOKUP hands out. */
+export const rootNode = 1;
 
 /** INIT's capability bits that this server asks for. */
 export const initFlags = {
@@ -55,12 +57,10 @@ export const initFlags = {
  * One request. `unique` is repeated in its reply; `node` is the nodeid that a reply to a LOOKUP handed out.
  * `optional`: an operation that a server may refuse for good (ENOSYS: the kernel then does without it and asks no more).
  * `closing`: an operation on an open file that changes nothing here. `silent`: takes no reply.
- * `wake`: the kernel's answer to a notification of `wakeNotification`, in its place among the requests; takes no reply.
  */
 export type Request = { readonly unique: bigint; readonly node: number } & (
   | { readonly kind: 'lookup'; readonly name: string }
   | { readonly kind: 'getattr' | 'readlink' | 'statfs' | 'destroy' | 'optional' | 'ioctl' | 'closing' | 'silent' }
-  | { readonly kind: 'wake' }
   | { readonly kind: 'read' | 'readdir'; readonly offset: number; readonly sizeBytes: number }
   | {
       readonly kind: 'init';
@@ -117,8 +117,6 @@ export function decodeRequest(bytes: Buffer, length: number): Request {
       return { unique, node, kind: 'statfs' };
     case opcodes.destroy:
       return { unique, node, kind: 'destroy' };
-    case opcodes.notifyReply:
-      return { unique, node, kind: 'wake' };
     case opcodes.ioctl:
       return { unique, node, kind: 'ioctl' };
     case opcodes.open:

@@ -135,19 +135,6 @@ export function appendDirectoryEntry(
   return end;
 }
 
-/**
- * FUSE_NOTIFY_RETRIEVE of nothing: the kernel answers by queueing a `wake` request with this `unique` behind all requests it has queued
- * before. That rouses a server that is blocked in its read, in order, without anybody touching the mount.
- */
-export function wakeNotification(out: Buffer, unique: bigint): number {
-  out.fill(0, 0, 48);
-  out.writeUInt32LE(48, 0);
-  out.writeInt32LE(5, 4); // FUSE_NOTIFY_RETRIEVE; a unique of 0 marks a notification
-  out.writeBigUInt64LE(unique, 16);
-  writeUint64(out, 1, 24); // the root's nodeid
-  return 48;
-}
-
 function header(out: Buffer, unique: bigint, error: number, payloadBytes: number): number {
   const length = replyHeaderBytes + payloadBytes;
   out.writeUInt32LE(length, 0);

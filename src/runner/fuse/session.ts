@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { maxPayloadBytes, replyBufferBytes, type ViewFileSystem } from './file-system.ts';
-import { decodeRequest } from './protocol.ts';
-import { wakeNotification } from './replies.ts';
+import { errno, errorReply } from './replies.ts';
+import { decodeRequest, rootNode } from './protocol.ts';
 
 /** Opens the FUSE device: one descriptor, one mount. Throws where the host has none. */
 export function openDevice(): number {
@@ -50,10 +50,25 @@ export function raiseReadAhead(connection: number): void {
   }
 }
 
-/** Queues a `wake` request with this number behind everything that the kernel has asked so far. Throws once the mount is gone. */
-export function wake(descriptor: number, unique: bigint): void {
-  const notification = Buffer.alloc(64);
-  fs.writeSync(descriptor, notification, 0, wakeNotification(notification, unique));
+/** Rouses the thread that is blocked in `serve`. */
+export interface Waker {
+  /** Puts a request of this number behind everything that the kernel has been asked so far. */
+  wake(id: number): void;
+}
+
+const wakeName = /^\.wake-(\d+)$/;
+
+/**
+ * Starts a process that looks up names which do not exist in the mount's root: each is one request, in order with all others. It is a process of
+ * its own because one that waits for the mount while it holds the device open cannot be killed. It ends when this process does.
+ */
+export function startWaker(mountpoint: string, ended: (why: string) => void): Waker {
+  const script = 'cd -P -- "$0" && while read -r id; do [ -e ".wake-$id" ]; done';
+  const child = spawn('sh', ['-c', script, mountpoint], { stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' });
+  child.on('error', (error) => ended(`sh cannot be started: ${error.message}`));
+  child.on('exit', (code, signal) => ended(`the process that wakes it ended with ${code ?? signal}`));
+  child.stdin.on('error', () => {}); // The end of the process is reported by `exit`.
+  return { wake: (id) => void child.stdin.write(`${id}\n`) };
 }
 
 /**
@@ -63,7 +78,7 @@ export function wake(descriptor: number, unique: bigint): void {
 export function serve(
   descriptor: number,
   fileSystem: ViewFileSystem,
-  on: { readonly ready: () => void; readonly woken: (unique: bigint) => void },
+  on: { readonly ready: () => void; readonly woken: (id: number) => void },
 ): string {
   const bytes = Buffer.alloc(maxPayloadBytes + 8192);
   const out = Buffer.alloc(replyBufferBytes);
@@ -77,11 +92,9 @@ export function serve(
       return code === 'ENODEV' ? 'its mount is gone' : `reading the FUSE device failed: ${code}`;
     }
     const request = decodeRequest(bytes, length);
-    if (request.kind === 'wake') {
-      on.woken(request.unique);
-      continue;
-    }
-    const replyBytes = fileSystem.answer(request, out);
+    const wakes = request.kind === 'lookup' && request.node === rootNode ? wakeName.exec(request.name) : null;
+    if (wakes !== null) on.woken(Number(wakes[1]));
+    const replyBytes = wakes === null ? fileSystem.answer(request, out) : errorReply(out, request.unique, errno.ENOENT);
     if (replyBytes === 0) continue;
     try {
       fs.writeSync(descriptor, out, 0, replyBytes);
