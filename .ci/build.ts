@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 /** The programs in dist/, beside `layer.js`: what a process of its own is started from. */
 const entries: Readonly<Record<string, string>> = {
   main: 'src/cli/main.ts',
+  'view-server': 'src/runner/fuse/main.ts',
 };
 
 const root = fileURLToPath(new URL('..', import.meta.url));

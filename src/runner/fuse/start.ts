@@ -10,9 +10,12 @@ export class ViewServerLost extends Error {
   override readonly name = 'ViewServerLost';
 }
 
-/** The server's own program: beside this file in the sources, `view-server.js` beside the bundle that this file is part of. */
+/** The server's own program: beside this file in the sources; in dist/ it is a program of its own, and this file part of another or of a chunk. */
 const program = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './view-server.js', import.meta.url),
+  new URL(
+    import.meta.url.endsWith('.ts') ? './main.ts' : import.meta.url.replace(/(chunks\/)?[^/]*$/, 'view-server.js'),
+    import.meta.url,
+  ),
 );
 
 const patienceMs = 2000;

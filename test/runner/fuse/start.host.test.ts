@@ -23,6 +23,7 @@ test('a view is mounted, read, and what was seen is told by step', async () => {
   ]);
   await served.run('cat src/a.txt src/b.txt; ls src');
   expect(await served.seen()).toEqual([
+    'attributes /src',
     'attributes /src/b.txt',
     'content /src/b.txt',
     'entry /src/b.txt',
