@@ -15,7 +15,8 @@ export interface LayerfileAst {
 export type LineAst = BlankAst | CommentAst | InvalidAst | InstructionAst;
 
 /** What a leaf is. `trivia` means nothing to the language: blanks, continuations, comments, line ends, a BOM. */
-export type LeafKind = 'keyword' | 'word' | 'text' | 'operator' | 'blank' | 'continuation' | 'comment' | 'end' | 'invalid';
+export type LeafKind =
+  'keyword' | 'word' | 'text' | 'operator' | 'blank' | 'continuation' | 'comment' | 'end' | 'invalid';
 
 /** A piece of the file's text. The leaves of all lines, joined, are the file. */
 export interface Leaf {
@@ -44,6 +45,8 @@ export interface CommentAst extends LineBase {
 export interface InvalidAst extends LineBase {
   readonly kind: 'invalid';
   readonly word: Word | null;
+  /** The instruction that was probably meant, and said so in the report (`from` → `FROM`). */
+  readonly meant: InstructionKind | null;
 }
 
 /** What every instruction has. `keyword` spans all its words (`RUN   BACKGROUND`). */
@@ -51,7 +54,7 @@ interface InstructionBase extends LineBase {
   readonly keyword: Span;
 }
 
-/** A part of a word. Inside single quotes nothing is expanded; the quotes themselves are no part of `text`. */
+/** A part of a word. Inside single quotes nothing is expanded; the quotes themselves are no part of `text` and `span`. */
 export interface WordPart {
   readonly quote: 'none' | 'single' | 'double';
   /** Continuations removed; backslashes as they stand. */
