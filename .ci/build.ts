@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 const entries: Readonly<Record<string, string>> = {
   main: 'src/cli/main.ts',
   'view-server': 'src/runner/fuse/main.ts',
+  'view-server': 'src/runner/fuse/main.ts',
 };
 
 const root = fileURLToPath(new URL('..', import.meta.url));

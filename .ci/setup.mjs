@@ -10,7 +10,7 @@ import { debianPackages } from './debian-packages.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const node = join(root, 'node_modules/.bin/node');
 /** What the build is made from; a change of any of it makes a new one. */
-const buildInputs = ['src', 'targets', 'grammar', '.ci', 'package.json', 'package-lock.json'];
+const buildInputs = ['src', 'targets', 'grammar', '.ci', 'README.md', 'package.json', 'package-lock.json'];
 const buildStamp = join(root, 'dist/.built-from');
 
 npmPackages();
