@@ -12,7 +12,8 @@ const foreign = new Set(['.git', 'node_modules', '.layer']);
 export async function gitLayerfiles(root: string, processes: Processes): Promise<readonly RepoPath[] | null> {
   const listed = await processes.run([
     ...(['git', '--no-optional-locks', '-c', 'core.fsmonitor=false', '-C', root] as const),
-    ...['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', `:(top,glob)**/${fileName}`],
+    ...['ls-files', '-z', '--cached', '--others', '--exclude-standard'],
+    ...['--', `:(top,glob)**/${fileName}`, `:(top,glob)**/${fileName}/**`],
   ]);
   if (listed.code !== 0) return null;
   const paths = new Set<string>();
