@@ -1,4 +1,5 @@
 import { cacheCatalog } from './catalog/cache.ts';
+import { configCatalog } from './catalog/config.ts';
 import { fileCatalog } from './catalog/file.ts';
 import { graphCatalog } from './catalog/graph.ts';
 import { languageCatalog } from './catalog/language.ts';
@@ -12,6 +13,7 @@ import { targetCatalog } from './catalog/target.ts';
  */
 export const catalog = {
   ...fileCatalog,
+  ...configCatalog,
   ...syntaxCatalog,
   ...graphCatalog,
   ...languageCatalog,

@@ -1,0 +1,253 @@
+import { diagnostic, type Diagnostic } from '../diagnostics/diagnostic.ts';
+import { nearest } from '../diagnostics/near.ts';
+import type { Span } from '../diagnostics/source.ts';
+import type { RepoPath, RepoReader } from '../host.ts';
+import type { MachineName, RepositorySource } from '../ir/ir.ts';
+import { directoryOf, joinPath, resolveSource } from '../ir/sources.ts';
+import type { FromAst } from '../syntax/ast.ts';
+import { type Config, isLibraryName } from './config.ts';
+import { isFile, layerfileAt } from './discover.ts';
+import { type Layerfile, locate, type Parent } from './layerfile.ts';
+
+/** The base machines that everyone has. */
+export const knownMachines: readonly MachineName[] = [
+  'vm/ubuntu:18.04',
+  'vm/ubuntu:20.04',
+  'vm/ubuntu:22.04',
+  'vm/ubuntu:24.04',
+  'vm/debian:12',
+  'vm/debian:13',
+];
+
+/** What the resolution of FROM looks at. */
+export interface FromContext {
+  readonly repo: RepoReader;
+  readonly config: Config;
+  /** The repository's own Layerfiles, for suggestions. */
+  readonly own: readonly RepoPath[];
+  readonly report: (found: Diagnostic) => void;
+}
+
+/** A parent, and how to read it where it is a Layerfile. */
+export type ResolvedParent =
+  | Exclude<Parent, { readonly kind: 'layerfile' }>
+  | (Extract<Parent, { readonly kind: 'layerfile' }> & {
+      readonly path: RepoPath;
+      readonly repository: RepositorySource;
+    });
+
+/** What a FROM means; its forms are tried in the order that the language gives. */
+export function resolveFrom(context: FromContext, layerfile: Layerfile, ast: FromAst): ResolvedParent {
+  const text = ast.source;
+  const unknown: ResolvedParent = { kind: 'unknown', span: text?.span ?? ast.keyword };
+  if (text === null) {
+    context.report(diagnostic('language/missing-argument', ast.keyword, { keyword: 'FROM', form: 'FROM source' }));
+    return unknown;
+  }
+  const { word, span } = firstWord(text.value, text.span);
+  if (word.length < text.value.length) {
+    const rest = span.end > text.span.end ? text.span : { ...text.span, start: Math.min(span.end, text.span.end) };
+    context.report(diagnostic('from/one-source', trimmed(rest), { source: unquoted(word) }));
+  }
+  const asked: Asked = { context, layerfile, source: unquoted(word), span };
+  const { source } = asked;
+  if (source.startsWith('vm/')) return machine(asked, source as MachineName);
+  if (source.startsWith('github/')) return github(asked);
+  if (/^[/.]/.test(source) || source === 'Layerfile' || source.endsWith('/Layerfile')) return path(asked);
+  if (isLibraryName(source)) return library(asked);
+  const bare = `vm/${source}` as MachineName;
+  if (context.config.bases.has(bare) || knownMachines.includes(bare)) {
+    context.report(diagnostic('lint/bare-base', span, { source }));
+    return machine(asked, bare);
+  }
+  context.report(diagnostic('from/unknown', span, { source, near: nearSource(asked) }));
+  return { kind: 'unknown', span };
+}
+
+interface Asked {
+  readonly context: FromContext;
+  readonly layerfile: Layerfile;
+  readonly source: string;
+  readonly span: Span;
+}
+
+function machine({ context, span }: Asked, name: MachineName): ResolvedParent {
+  const configured = context.config.bases.get(name);
+  if (configured !== undefined) return { kind: 'machine', name, source: configured, span };
+  if (knownMachines.includes(name)) return { kind: 'machine', name, source: { kind: 'known' }, span };
+  const near = nearest(name, machineNames(context));
+  const example = JSON.stringify({ bases: { [name]: { oci: `docker.io/library/${name.slice('vm/'.length)}` } } });
+  context.report(
+    diagnostic('from/unresolved', span, { source: name, what: 'is no base machine that is known here', near }, [
+      { message: `known are ${machineNames(context).join(', ')}`, span: null },
+      { message: `to add it, put an entry like this into .layer/config.json: ${example}`, span: null },
+    ]),
+  );
+  return { kind: 'unknown', span };
+}
+
+function github(asked: Asked): ResolvedParent {
+  const { context, source, span } = asked;
+  const unknown: ResolvedParent = { kind: 'unknown', span };
+  const at = source.indexOf('@');
+  const [, owner, name, ...names] = (at < 0 ? source : source.slice(0, at)).split('/');
+  const commit = at < 0 ? '' : source.slice(at + 1).toLowerCase();
+  const wants = githubProblem({ owner, name, names, commit, at });
+  if (wants !== null) {
+    context.report(diagnostic('from/github-form', span, { source, wants }));
+    return unknown;
+  }
+  const vendor = `.layer/vendor/${owner}/${name}` as RepoPath;
+  const fetched = (context.repo.list(vendor) ?? [])
+    .filter((entry) => entry.kind === 'directory' && entry.name.startsWith(commit))
+    .map((entry) => entry.name);
+  const [full, ...others] = fetched;
+  if (full === undefined) {
+    context.report(
+      diagnostic('from/unresolved', span, { source, what: 'has not been fetched', near: null }, [
+        {
+          message: `\`layer run\` fetches it into ${vendor}/<commit>; run it once where the network is, then check again`,
+          span: null,
+        },
+      ]),
+    );
+    return unknown;
+  }
+  if (others.length > 0) {
+    context.report(diagnostic('from/ambiguous-commit', span, { commit, count: fetched.length }));
+    return unknown;
+  }
+  const root = joinPath(vendor, full);
+  const repository: RepositorySource = { kind: 'vendored', owner: owner ?? '', name: name ?? '', commit: full, root };
+  const inside = names.join('/') as RepoPath;
+  const location = locate(repository, inside);
+  if (!isFile(context.repo, location)) {
+    context.report(diagnostic('from/no-such-layerfile', span, { path: location, near: null }));
+    return unknown;
+  }
+  return { kind: 'layerfile', location, path: inside, repository, span };
+}
+
+function githubProblem(parts: {
+  readonly owner: string | undefined;
+  readonly name: string | undefined;
+  readonly names: readonly string[];
+  readonly commit: string;
+  readonly at: number;
+}): string | null {
+  const plain = (name: string | undefined): boolean =>
+    name !== undefined && /^[\w.-]+$/.test(name) && !/^\.+$/.test(name);
+  if (!plain(parts.owner) || !plain(parts.name)) return 'names no repository';
+  if (parts.names.at(-1) !== 'Layerfile') return 'does not end in Layerfile before the @';
+  if (parts.names.some((name) => name === '' || name === '.' || name === '..')) return 'has an odd path';
+  if (parts.at < 0 || parts.commit === '') return 'names no commit';
+  if (!/^[0-9a-f]{7,40}$/.test(parts.commit))
+    return `has @${parts.commit}, which is not a commit of 7 to 40 hexadecimal digits`;
+  return null;
+}
+
+function path({ context, layerfile, source, span }: Asked): ResolvedParent {
+  const from = directoryOf(layerfile.path);
+  const resolved = resolveSource(from, source);
+  if (resolved === 'outside') {
+    context.report(diagnostic('from/outside', span, { source }));
+    return { kind: 'unknown', span };
+  }
+  const location = layerfileAt(context.repo, locate(layerfile.repository, resolved.path));
+  if (location === null) {
+    const missing = source.endsWith('Layerfile') ? source : `${source.replace(/\/+$/, '')}/Layerfile`;
+    const near = nearLayerfile({ own: context.own, from, source, repo: context.repo });
+    context.report(diagnostic('from/no-such-layerfile', span, { path: missing, near }));
+    return { kind: 'unknown', span };
+  }
+  const { repository } = layerfile;
+  const inside = (repository.kind === 'own' ? location : location.slice(repository.root.length + 1)) as RepoPath;
+  return { kind: 'layerfile', location, path: inside, repository, span };
+}
+
+function library({ context, source, span }: Asked): ResolvedParent {
+  const location = context.config.library.get(source);
+  if (location !== undefined) return { kind: 'layerfile', location, path: location, repository: { kind: 'own' }, span };
+  const near = nearest(source, context.config.library.keys());
+  const example = JSON.stringify({ library: { [source]: `/ci/${source.replace(/^.*\/|:.*$/g, '')}/Layerfile` } });
+  const bare = knownMachines.find((name) => source.endsWith(`/${name.slice('vm/'.length)}`));
+  context.report(
+    diagnostic(
+      'from/unresolved',
+      span,
+      { source, what: 'is not in the Layerfile library', near: near ?? bare ?? null },
+      [{ message: `write the Layerfile it stands for, and name it in .layer/config.json: ${example}`, span: null }],
+    ),
+  );
+  return { kind: 'unknown', span };
+}
+
+function machineNames(context: FromContext): readonly MachineName[] {
+  return [...new Set([...knownMachines, ...context.config.bases.keys()])];
+}
+
+/** What a word that has none of the forms most likely means. */
+function nearSource({ context, layerfile, source }: Asked): string | null {
+  const from = directoryOf(layerfile.path);
+  for (const prefix of ['./', '/']) {
+    const resolved = resolveSource(from, prefix + source);
+    if (resolved !== 'outside' && layerfileAt(context.repo, locate(layerfile.repository, resolved.path)) !== null)
+      return prefix + source;
+  }
+  const machines = machineNames(context);
+  const bare = nearest(
+    source,
+    machines.map((name) => name.slice('vm/'.length)),
+  );
+  return (
+    nearest(source, machines) ?? (bare === null ? null : `vm/${bare}`) ?? nearest(source, context.config.library.keys())
+  );
+}
+
+/** The Layerfile that a path that leads nowhere most likely means, written the same way. */
+export function nearLayerfile(asked: {
+  readonly own: readonly RepoPath[];
+  readonly repo: RepoReader;
+  readonly from: RepoPath;
+  readonly source: string;
+}): string | null {
+  const { own, repo, from, source } = asked;
+  const other = source.startsWith('/') ? `.${source}` : `/${source.replace(/^(\.\.?\/)+/, '')}`;
+  const swapped = resolveSource(from, other);
+  if (swapped !== 'outside' && layerfileAt(repo, swapped.path) !== null) return other;
+  const whole = source.endsWith('Layerfile');
+  const candidates = own.map((location) => {
+    const target = whole ? location : directoryOf(location);
+    if (source.startsWith('/')) return `/${target}`;
+    return relativePath(from, target, { dot: source.startsWith('.') });
+  });
+  return nearest(source.replace(/(.)\/+$/, '$1'), candidates);
+}
+
+/** A path as seen from a directory, with a leading `./` where it has no `../` and `dot` is asked for. */
+function relativePath(from: RepoPath, target: string, style: { readonly dot: boolean }): string {
+  const source = from === '' ? [] : from.split('/');
+  const goal = target === '' ? [] : target.split('/');
+  let common = 0;
+  while (common < source.length && common < goal.length && source[common] === goal[common]) common += 1;
+  const names = [...source.slice(common).map(() => '..'), ...goal.slice(common)];
+  if (names[0] === '..' || !style.dot) return names.join('/') || '.';
+  return ['.', ...names].join('/');
+}
+
+function firstWord(text: string, span: Span): { readonly word: string; readonly span: Span } {
+  const word = /^(?:"[^"]*"|'[^']*'|\S+)/.exec(text)?.[0] ?? text;
+  return {
+    word,
+    span: word.length === text.length ? span : { ...span, end: Math.min(span.end, span.start + word.length) },
+  };
+}
+
+function unquoted(word: string): string {
+  return word.replace(/^(["'])(.*)\1$/s, '$2');
+}
+
+function trimmed(span: Span): Span {
+  const text = span.file.text.slice(span.start, span.end);
+  return { ...span, start: span.start + (text.length - text.trimStart().length) };
+}

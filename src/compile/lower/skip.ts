@@ -1,0 +1,39 @@
+import { diagnostic } from '../../diagnostics/diagnostic.ts';
+import { nearest } from '../../diagnostics/near.ts';
+import type { Condition, SkipIf } from '../../ir/ir.ts';
+import { isVariableName, predefinedVariable } from '../../ir/variables.ts';
+import type { ConditionAst, SkipRemainingIfAst } from '../../syntax/ast.ts';
+import { checkRegex } from '../regex.ts';
+import { comparableNames, isKnownVariable } from './env.ts';
+import { type Lowering, titleOf } from './lowering.ts';
+
+/** Conditions with a part missing were reported when the line was read. */
+export function lowerSkip(lowering: Lowering, ast: SkipRemainingIfAst): SkipIf | null {
+  const conditions = ast.conditions.flatMap((one): readonly Condition[] => {
+    checkName(lowering, one);
+    if (one.operator === null || one.value === null) return [];
+    const operator = one.operator.value;
+    if (operator === '=~' || operator === '!=~') checkRegex(one.value, lowering.report);
+    return [{ name: one.name.value, operator, value: one.value.value, span: one.span }];
+  });
+  if (conditions.length === 0) return null;
+  return { kind: 'skipIf', conditions, title: titleOf(ast), span: ast.span };
+}
+
+function checkName(lowering: Lowering, { name: word }: ConditionAst): void {
+  const name = word.value;
+  if (!isVariableName(name)) {
+    const inner = /^\$?\{?([A-Za-z_][A-Za-z0-9_]*)\}?$/.exec(name)?.[1];
+    if (inner !== undefined) {
+      lowering.report(diagnostic('language/names-only', word.span, { keyword: 'SKIP REMAINING IF', name: inner }));
+    } else if (name !== '') lowering.report(diagnostic('language/env-name', word.span, { name, near: null }));
+  } else if (name === 'EXPOSE_WEBSITE_HOST') lowering.report(diagnostic('language/skip-host', word.span, {}));
+  else if (lowering.scope.secrets.has(name) || predefinedVariable(name)?.set === 'secret') {
+    lowering.report(diagnostic('language/skip-secret', word.span, { name }));
+  } else if (!isKnownVariable(lowering, name)) {
+    const candidates = comparableNames(lowering).filter((one) => !lowering.scope.secrets.has(one));
+    const near = nearest(name, candidates);
+    if (lowering.complete || near !== null)
+      lowering.report(diagnostic('language/skip-unknown', word.span, { name, near }));
+  }
+}

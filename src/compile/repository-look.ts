@@ -1,0 +1,72 @@
+import { nearest } from '../diagnostics/near.ts';
+import type { EntryKind, RepoPath, RepoReader } from '../host.ts';
+import { type ListDirectory, expandGlob, parseGlob } from '../ir/glob.ts';
+import type { RepositorySource } from '../ir/ir.ts';
+import { directoryOf, joinPath } from '../ir/sources.ts';
+import { locate } from './layerfile.ts';
+
+/** What the rules ask of one repository's working tree; each question reaches the disk once. */
+export interface RepositoryLook {
+  /** The directory of the Layerfile, for relative sources. */
+  readonly from: RepoPath;
+  kind(path: RepoPath): EntryKind | null;
+  /** Whether a pattern matches anything. */
+  matches(pattern: RepoPath): boolean;
+  /** The existing name nearest to a missing path, as the whole path; null where none is near. */
+  near(path: RepoPath): RepoPath | null;
+}
+
+/** Remembers what the repository answered. */
+export class RepositoryMemory {
+  private readonly repo: RepoReader;
+  private readonly kinds = new Map<RepoPath, EntryKind | null>();
+  private readonly lists = new Map<RepoPath, ReturnType<RepoReader['list']>>();
+  private readonly patterns = new Map<RepoPath, boolean>();
+
+  constructor(repo: RepoReader) {
+    this.repo = repo;
+  }
+
+  kind(path: RepoPath): EntryKind | null {
+    if (path === '') return 'directory';
+    const known = this.kinds.get(path);
+    if (known !== undefined) return known;
+    const kind = this.repo.kind(path);
+    this.kinds.set(path, kind);
+    return kind;
+  }
+
+  list(path: RepoPath): ReturnType<RepoReader['list']> {
+    const known = this.lists.get(path);
+    if (known !== undefined) return known;
+    const list = this.repo.list(path);
+    this.lists.set(path, list);
+    return list;
+  }
+
+  /** How a Layerfile of that repository sees it. */
+  lookFrom(repository: RepositorySource, layerfile: RepoPath): RepositoryLook {
+    const list: ListDirectory = (directory) =>
+      this.list(locate(repository, directory))?.map(({ name, kind }) => ({ name, directory: kind === 'directory' })) ??
+      null;
+    return {
+      from: directoryOf(layerfile),
+      kind: (path) => this.kind(locate(repository, path)),
+      matches: (pattern) => {
+        const located = locate(repository, pattern);
+        const known = this.patterns.get(located);
+        if (known !== undefined) return known;
+        const matches = expandGlob(parseGlob(pattern), list).length > 0;
+        this.patterns.set(located, matches);
+        return matches;
+      },
+      near: (path) => {
+        const directory = directoryOf(path);
+        const names = list(directory)?.map(({ name }) => name) ?? [];
+        const name = path.slice(directory === '' ? 0 : directory.length + 1);
+        const near = nearest(name, names);
+        return near === null ? null : joinPath(directory, near);
+      },
+    };
+  }
+}
