@@ -31,6 +31,8 @@ export interface Served extends AsyncDisposable {
   readonly enter: readonly string[];
   /** Runs bash in the namespace, by default in the directory of view 0. */
   run(script: string, options?: { readonly cwd?: string }): Promise<Ran>;
+  /** Mounts an overlay over view 0, as machines have it; returns where. Mounting looks at the view's root, and is cut off. */
+  overlay(): Promise<string>;
   /** What has been seen since the last call, as sorted `kind path` lines, without the fingerprints; asserts that nothing went wrong. */
   seen(): Promise<readonly string[]>;
 }
@@ -76,6 +78,16 @@ export async function serveDirectory(options: ServedOptions): Promise<Served> {
       pid: serverOf(mount),
       enter,
       run: (script, { cwd = `${mount}/0` } = {}) => run([...enter, 'bash', '-c', `cd '${cwd}' && ${script}`]),
+      async overlay() {
+        const at = (name: string) => path.join(directory, name);
+        for (const name of ['base', 'upper', 'work', 'root']) fs.mkdirSync(at(name));
+        const layers = `lowerdir=${mount}/0:${at('base')},upperdir=${at('upper')},workdir=${at('work')}`;
+        const options = `${layers},metacopy=off,redirect_dir=off,index=off,nfs_export=off,xino=off`;
+        const mounted = await run([...enter, 'mount', '-t', 'overlay', 'overlay', '-o', options, at('root')]);
+        if (mounted.code !== 0) throw new Error(mounted.stderr);
+        await server.cut();
+        return at('root');
+      },
       async seen() {
         const { observations, fault } = await server.cut();
         if (fault !== null) throw new Error(`fault: ${fault}`);
