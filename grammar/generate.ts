@@ -1,59 +1,63 @@
+// Writes what is made from the grammar and from the tree's types: the parser, the hover texts, and the README's table of
+// instructions. Runs before every start and test, so Peggy and ts-morph are loaded only where something has changed.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import peggy from 'peggy';
+import { betweenMarkers, hoverModule, referenceTable, withTable } from './reference.ts';
 
-const root = new URL('../', import.meta.url);
-const path = (name: string): string => fileURLToPath(new URL(name, root));
+const inputs = [
+  'grammar/layerfile.peggy',
+  'src/syntax/ast.ts',
+  'grammar/generate.ts',
+  'grammar/parser.ts',
+  'grammar/instructions.ts',
+  'grammar/reference.ts',
+];
+const outputs = ['src/syntax/generated-parser.js', 'src/syntax/generated-parser.d.ts', 'src/syntax/generated-hover.ts'];
 
-const grammar = readFileSync(path('grammar/layerfile.peggy'), 'utf8');
-
-type Node = { type: string; [key: string]: unknown };
-
-/** Puts `Joint*` between the characters of every literal that has several, so that continuations vanish inside keywords. */
-function spellOut(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(spellOut);
-  if (node === null || typeof node !== 'object') return node;
-  const one = node as Node;
-  if (one.type !== 'literal') {
-    for (const [key, value] of Object.entries(one)) if (key !== 'location') one[key] = spellOut(value);
-    return one;
+if (outputs.some((name) => !read(name).startsWith(stamp(read('README.md'))))) {
+  try {
+    await generate();
+  } catch (error) {
+    console.error(`grammar/generate.ts: ${describe(error)}`);
+    process.exitCode = 1;
   }
-  const value = one['value'] as string;
-  if (value.length < 2) return one;
-  const { location } = one;
-  const elements: Node[] = [];
-  for (const character of value) {
-    if (elements.length > 0) {
-      elements.push({ type: 'zero_or_more', location, expression: { type: 'rule_ref', name: 'Joint', location } });
-    }
-    elements.push({ ...one, value: character });
-  }
-  return { type: 'sequence', elements, location };
 }
 
-const source = peggy.generate(grammar, {
-  output: 'source',
-  format: 'es',
-  grammarSource: 'layerfile.peggy',
-  plugins: [
-    {
-      use(config) {
-        config.passes.check.unshift((ast) => {
-          spellOut(ast.rules);
-        });
-      },
-    },
-  ],
-});
-writeFileSync(path('src/syntax/generated-parser.js'), source);
-writeFileSync(
-  path('src/syntax/generated-parser.d.ts'),
-  `import type { LineAst } from './ast.ts';
-import type { TreeBuilder } from './tree-builder.ts';
+async function generate(): Promise<void> {
+  const [parser, { readInstructions }] = await Promise.all([import('./parser.ts'), import('./instructions.ts')]);
+  const grammar = read('grammar/layerfile.peggy');
+  const docs = readInstructions(path('src/syntax/ast.ts'), parser.ruleNames(grammar));
+  const readme = withTable(read('README.md'), referenceTable(docs));
+  const texts = [parser.generateParser(grammar), parser.parserTypes, hoverModule(docs)];
+  if (readme !== read('README.md')) write('README.md', readme);
+  outputs.forEach((name, index) => write(name, `${stamp(readme)}${texts[index] ?? ''}`));
+}
 
-export function parse(text: string, options: { readonly tree: TreeBuilder }): LineAst[];
-`,
-);
-void createHash;
-void existsSync;
+/** The first line of every output: what it was made from, and for which table. */
+function stamp(readme: string): string {
+  const hash = createHash('sha256');
+  for (const text of [...inputs.map(read), betweenMarkers(readme) ?? '']) hash.update(`${text.length}\n${text}`);
+  return `// Made by grammar/generate.ts from ${hash.digest('hex').slice(0, 32)}; do not edit.\n`;
+}
+
+function path(name: string): string {
+  return fileURLToPath(new URL(`../${name}`, import.meta.url));
+}
+
+function read(name: string): string {
+  return existsSync(path(name)) ? readFileSync(path(name), 'utf8') : '';
+}
+
+/** Whole or not at all: another process may be reading. */
+function write(name: string, text: string): void {
+  const written = path(`${name}.${process.pid}.tmp`);
+  writeFileSync(written, text);
+  renameSync(written, path(name));
+}
+
+function describe(error: unknown): string {
+  const { message, location } = error as { message: string; location?: { start: { line: number; column: number } } };
+  const { start } = location ?? {};
+  return start === undefined ? message : `grammar/layerfile.peggy:${start.line}:${start.column}: ${message}`;
+}
