@@ -2,6 +2,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import type { LayerfileAst } from './ast.ts';
 import { parse as parseLines } from './generated-parser.js';
+import { withHereDocuments } from './here-document.ts';
 import { createTreeBuilder } from './tree-builder.ts';
 import { unseenCharacters } from './unseen.ts';
 
@@ -16,7 +17,7 @@ export function parse(file: SourceFile): Parsed {
   const tree = createTreeBuilder(file);
   const lines = parseLines(file.text, { tree });
   const ast: LayerfileAst = { kind: 'layerfile', file, lines, span: { file, start: 0, end: file.text.length } };
-  return { ast, diagnostics: inOrder([...tree.diagnostics, ...unseenCharacters(ast)]) };
+  return { ast, diagnostics: withHereDocuments(ast, inOrder([...tree.diagnostics, ...unseenCharacters(ast)])) };
 }
 
 /** By place, each once: an alternative of the grammar that was left again may have reported the same. */

@@ -8,13 +8,14 @@ import type {
   InstructionAst,
   InvalidAst,
   LineAst,
+  RunAst,
   ShellWord,
   Text,
   Word,
   WordPart,
 } from './ast.ts';
 import { joined, layLeaves, type Token } from './leaves.ts';
-import { unknownInstruction } from './unknown.ts';
+import { misspeltRun, unknownInstruction } from './unknown.ts';
 
 /** Where the grammar stands: UTF-16 offsets, half-open. */
 interface Range {
@@ -124,6 +125,13 @@ export function createTreeBuilder(file: SourceFile) {
     keyword(range: Range): Span {
       token('keyword', range);
       return span(range);
+    },
+
+    /** A plain RUN, unless the first word of its command was meant for the keyword. */
+    run(keyword: Span, command: Text | null): Unlaid<RunAst> {
+      const found = command === null ? null : misspeltRun(command);
+      if (found !== null) diagnostics.push(found);
+      return { kind: 'run', keyword, command };
     },
 
     text(range: Range): Text {

@@ -1,7 +1,7 @@
 import { nearest } from '../diagnostics/near.ts';
 import { diagnostic, type Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
-import type { InstructionKind, Word } from './ast.ts';
+import type { InstructionKind, Text, Word } from './ast.ts';
 import { keywords } from './keywords.ts';
 
 /** What a line that is no instruction is reported as, and the instruction that was probably meant. */
@@ -119,6 +119,22 @@ function isNear(typed: string, word: string): boolean {
 /** Capitals of the words, without what may stand between them. */
 function letters(words: readonly Word[]): string {
   return words.map(({ value }) => value.toUpperCase().replace(/[_-]/g, '')).join('');
+}
+
+/**
+ * RUN whose command begins with `background`, `REPEATABEL` or the like. No command is called so; it is reported on that word,
+ * and stays a RUN.
+ */
+export function misspeltRun({ value, span }: Text): Diagnostic | null {
+  const word = /^[A-Za-z]+(?=[ \t]|$)/.exec(value)?.[0];
+  if (word === undefined) return null;
+  const capitals = word === word.toUpperCase() && word.length > 3;
+  const meant = ['BACKGROUND', 'REPEATABLE'].find(
+    (one) => one === word.toUpperCase() || (capitals && nearest(word, [one]) !== null),
+  );
+  if (meant === undefined) return null;
+  const at = { file: span.file, start: span.start, end: span.start + word.length };
+  return diagnostic('syntax/unknown-instruction', at, { word: `RUN ${word}`, near: `RUN ${meant}` });
 }
 
 /** From the first to the last of the words that differ from the keyword's. */

@@ -26,7 +26,7 @@ virtual machine that runs, not an image to be run later. The message names what 
 
   'syntax/incomplete-keyword': entry<{ word: string; goesOn: readonly string[] }>({
     severity: 'error',
-    message: ({ word, goesOn }) => `${word} alone is not an instruction; write ${goesOn.join(' or ')}`,
+    message: ({ word, goesOn }) => `${word} by itself is not an instruction; write ${goesOn.join(' or ')}`,
     explain: `Some keywords have several words: EXPOSE WEBSITE, EXPOSE TCP, BUILD ENV, SECRET ENV, SETUP FILE and
 SKIP REMAINING IF. The line begins with the first word of one, but does not go on with the next.
 
@@ -81,6 +81,18 @@ script in the repository, and call it: ENV VALUE=$(./value.sh).`,
     message: () => 'two backslashes end this line: the first is text, the second continues the line; write one',
     explain: `A single backslash at the end of a line continues it. Of two, the first stays in the command, where the shell
 takes it for an escape of the next character. Documentation that was escaped twice is full of these.`,
+  }),
+
+  'syntax/here-document': entry<{ delimiter: string }>({
+    severity: 'error',
+    message: ({ delimiter }) =>
+      `a here-document cannot stand in a Layerfile; COPY the text up to ${delimiter} as a file, or write it with printf`,
+    explain: `An instruction is one line, or several that end in a backslash, so that the lines of a here-document are not part
+of the command. Put the text into a file of the repository and COPY it, or write it with printf.
+
+    RUN printf '%s\\n' \\
+        'first line' \\
+        'second line' > file`,
   }),
 
   'syntax/condition-name': entry<{ typed: string | null }>({
