@@ -53,6 +53,6 @@ export function withTable(page: string, table: string): string {
   const old = betweenMarkers(page);
   if (old === null) return page;
   const from = page.indexOf(begin) + begin.length;
-  const lines = ['', '<!-- prettier-ignore-start -->', table, '<!-- prettier-ignore-end -->', ''];
+  const lines = ['', '', '<!-- prettier-ignore-start -->', '', table, '', '<!-- prettier-ignore-end -->', '', ''];
   return page.slice(0, from) + lines.join('\n') + page.slice(from + old.length);
 }
