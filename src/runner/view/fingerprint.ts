@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { GuestPath } from '../../host.ts';
 import { encodeName } from './names.ts';
 import type { ObservationKind, View } from './view.ts';
@@ -33,11 +33,7 @@ function described(entry: { kind: string; mode: number; uid: number; gid: number
 function listing(view: View, path: GuestPath): string | null {
   const names = view.list(path);
   if (names === null) return null;
-  const hash = createHash('sha256');
   const prefix = path === '/' ? '/' : `${path}/`;
-  for (const name of names) {
-    hash.update(view.kind((prefix + name) as GuestPath) ?? 'nothing');
-    hash.update(' ').update(encodeName(name)).update('\0');
-  }
-  return hash.digest('hex');
+  const lines = names.map((name) => `${view.kind((prefix + name) as GuestPath) ?? 'nothing'} ${name}\0`);
+  return hash('sha256', encodeName(lines.join('')));
 }

@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import { Buffer, isAscii } from 'node:buffer';
 import type { RepoPath } from '../../host.ts';
 import { compareNames, decodeName, encodeName } from './names.ts';
 import type { FrozenFile, FrozenTree, TreeEntry } from './tree.ts';
@@ -204,8 +204,13 @@ export function loadManifest(given: Uint8Array): FrozenTree {
     const children = new Map<string, number>();
     const first = from.firsts[row] ?? 0;
     const end = first + (from.counts[row] ?? 0);
+    const start = from.textStarts[first] ?? 0;
+    const names = from.text.subarray(start, from.textStarts[end] ?? 0);
+    const ascii = isAscii(names) ? names.toString('latin1') : null;
     for (let child = first; child < end; child += 1) {
-      children.set(textOf(from.textStarts[child] ?? 0, nameEnd(child)), child);
+      const nameStart = from.textStarts[child] ?? 0;
+      const name = ascii?.slice(nameStart - start, nameEnd(child) - start) ?? textOf(nameStart, nameEnd(child));
+      children.set(name, child);
     }
     opened.set(row, children);
     return children;

@@ -106,8 +106,7 @@ function layOut(spec: ViewSpec, tree: RepoTree): { readonly top: Place | null; r
   const single = spec.sources.length === 1 && first?.glob === false;
   let order = 0;
   for (const source of spec.sources) {
-    const paths = source.glob ? matches(tree, source.path) : [source.path];
-    const present = paths.filter((path) => !isOwnDirectory(path) && tree.kind(path) !== null);
+    const present = sourcePaths(tree, source);
     if (present.length === 0) missing.push(source.path);
     for (const path of present) {
       const part: Part = { path, order, git: path.split('/').includes('.git') };
@@ -130,6 +129,12 @@ function layOut(spec: ViewSpec, tree: RepoTree): { readonly top: Place | null; r
   if (order === 0) return { top: null, missing };
   const attributes = attributesAt(spec, namesOf(spec.destination).length);
   return { top: { kind: 'directory', parts, named, attributes }, missing };
+}
+
+/** The paths that a source stands for in a tree, in byte order; none where nothing is. */
+export function sourcePaths(tree: RepoTree, source: ViewSpec['sources'][number]): readonly RepoPath[] {
+  const paths = source.glob ? matches(tree, source.path) : [source.path];
+  return paths.filter((path) => !isOwnDirectory(path) && tree.kind(path) !== null);
 }
 
 /** The paths that a glob matches, in byte order, without those inside a directory that it matches too. */
