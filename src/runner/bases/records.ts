@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BaseSource } from '../../ir/ir.ts';
+import { isCode } from './program.ts';
+
+/** What a name was found to mean in this store. */
+export interface Resolution {
+  readonly name: string;
+  readonly source: BaseSource;
+  readonly digest: string;
+  /** What it was made from, to see whether a refresh changes anything. */
+  readonly origin: string;
+  readonly provider: string;
+  /** Milliseconds since 1970; only for `--max-age`, never part of an identity. */
+  readonly resolvedAtMs: number;
+}
+
+/** A name for files that belong to a base's name and source. */
+export function recordKey(name: string, source: BaseSource, architecture: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([name, source, architecture]))
+    .digest('hex')
+    .slice(0, 32);
+}
+
+/** What the store knows about a name; null where it knows nothing (or nothing readable). */
+export async function readResolution(directory: string, key: string): Promise<Resolution | null> {
+  try {
+    const record = JSON.parse(await readFile(join(directory, 'names', `${key}.json`), 'utf8')) as Resolution;
+    return typeof record.digest === 'string' && /^sha256:[0-9a-f]{64}$/.test(record.digest) ? record : null;
+  } catch (error) {
+    if (isCode(error, 'ENOENT') || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** Keeps what a name means, at once or not at all. */
+export async function writeResolution(directory: string, key: string, record: Resolution): Promise<void> {
+  await mkdir(join(directory, 'names'), { recursive: true });
+  const path = join(directory, 'names', `${key}.json`);
+  await writeFile(`${path}.new`, `${JSON.stringify(record, null, 2)}\n`);
+  await rename(`${path}.new`, path);
+}
