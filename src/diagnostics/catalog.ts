@@ -1,5 +1,6 @@
 import { cacheCatalog } from './catalog/cache.ts';
 import { configCatalog } from './catalog/config.ts';
+import { earthfileCatalog } from './catalog/earthfile.ts';
 import { fileCatalog } from './catalog/file.ts';
 import { graphCatalog } from './catalog/graph.ts';
 import { languageCatalog } from './catalog/language.ts';
@@ -20,6 +21,7 @@ export const catalog = {
   ...lintCatalog,
   ...cacheCatalog,
   ...targetCatalog,
+  ...earthfileCatalog,
 };
 
 export type Code = keyof typeof catalog;

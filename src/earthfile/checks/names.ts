@@ -1,0 +1,17 @@
+import { diagnostic, type Diagnostic } from '../../diagnostics/diagnostic.ts';
+import type { Span } from '../../diagnostics/source.ts';
+import type { EarthfileChecked } from '../check.ts';
+
+/** No name twice, and none that is reserved. */
+export function* checkNames({ ast }: EarthfileChecked): Generator<Diagnostic> {
+  const seen = new Map<string, Span>();
+  for (const { name, header } of ast.recipes) {
+    const first = seen.get(name);
+    if (first !== undefined) {
+      yield diagnostic('earthfile/duplicate-name', header.nameSpan, { name }, [
+        { message: 'the first one is here', span: first },
+      ]);
+    } else seen.set(name, header.nameSpan);
+    if (name === 'base') yield diagnostic('earthfile/reserved-name', header.nameSpan, { name });
+  }
+}
