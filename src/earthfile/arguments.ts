@@ -19,7 +19,7 @@ export interface EarthArguments {
 export function argumentsOf(command: EarthCommand): EarthArguments {
   const table = earthCommands[command.keyword].flags;
   const flags: EarthFlag[] = [];
-  const words = command.words;
+  const words = joinBrackets(command.words);
   let at = 0;
   for (; at < words.length; at++) {
     const word = words[at] as EarthWord;
@@ -46,4 +46,25 @@ export function argumentsOf(command: EarthCommand): EarthArguments {
     } else flags.push({ name, value: null, span: word.span, known: kind !== undefined });
   }
   return { flags, words: words.slice(at) };
+}
+
+/** Words that one pair of brackets holds are one: `(+target/path --arg=value)`, `image=(+target --arg=value)`. */
+function joinBrackets(words: readonly EarthWord[]): readonly EarthWord[] {
+  const joined: EarthWord[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] as EarthWord;
+    const close = /(^|=)\([^)]*$/.test(word.text)
+      ? words.findIndex((one, index) => index > at && one.text.endsWith(')'))
+      : -1;
+    if (close < 0) joined.push(word);
+    else {
+      const group = words.slice(at, close + 1);
+      joined.push({
+        text: group.map((one) => one.text).join(' '),
+        span: { ...word.span, end: group.at(-1)?.span.end ?? word.span.end },
+      });
+      at = close;
+    }
+  }
+  return joined;
 }

@@ -37,7 +37,7 @@ export function* checkCycles({ ast }: EarthfileChecked): Generator<Diagnostic> {
     const [first] = cycle;
     if (first === undefined) continue;
     const names = [...cycle.map((edge) => `+${edge.to}`), `+${first.to}`];
-    yield diagnostic('earthfile/cycle', (cycle.at(1) ?? first).span, { cycle: names.join(' → ') });
+    yield diagnostic('earthfile/cycle', first.span, { cycle: names.join(' → ') });
   }
 }
 

@@ -9,7 +9,8 @@ export function* checkVersion({ ast }: EarthfileChecked): Generator<Diagnostic> 
   const { version } = ast;
   if (version === null) {
     const span = { file: ast.file, start: 0, end: 0 };
-    if (ast.recipes.length + ast.base.length > 0) yield diagnostic('earthfile/no-version', span, {});
+    const elsewhere = ast.lines.some((line) => line.kind === 'command' && line.keyword === 'VERSION');
+    if (!elsewhere && ast.recipes.length + ast.base.length > 0) yield diagnostic('earthfile/no-version', span, {});
     return;
   }
   const flags = version.words.filter((word) => word.text.startsWith('--'));
