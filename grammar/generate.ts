@@ -1,5 +1,5 @@
 // Writes what is made from the grammar and from the tree's types: the parser, the hover texts, and the README's table of
-// instructions. Runs before every start and test, so Peggy and ts-morph are loaded only where something has changed.
+// instructions; and the parser of Earthfiles. Runs before every start and test, so Peggy and ts-morph are loaded only where something has changed.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -15,13 +15,31 @@ const inputs = [
 ];
 const outputs = ['src/syntax/generated-parser.js', 'src/syntax/generated-parser.d.ts', 'src/syntax/generated-hover.ts'];
 
-if (outputs.some((name) => !read(name).startsWith(stamp(read('README.md'))))) {
+const earthfileInputs = ['grammar/earthfile.peggy', 'grammar/earthfile-parser.ts', 'grammar/generate.ts'];
+const earthfileOutputs = ['src/earthfile/generated-parser.js', 'src/earthfile/generated-parser.d.ts'];
+
+if (outputs.some((name) => !read(name).startsWith(stamp(read('README.md'))))) await attempt(generate, inputs[0]);
+if (earthfileOutputs.some((name) => !read(name).startsWith(earthfileStamp()))) {
+  await attempt(generateEarthfile, earthfileInputs[0]);
+}
+
+async function attempt(make: () => Promise<void>, grammar: string | undefined): Promise<void> {
   try {
-    await generate();
+    await make();
   } catch (error) {
-    console.error(`grammar/generate.ts: ${describe(error)}`);
+    console.error(`grammar/generate.ts: ${describe(error, grammar ?? '')}`);
     process.exitCode = 1;
   }
+}
+
+async function generateEarthfile(): Promise<void> {
+  const { generateEarthfileParser, earthfileParserTypes } = await import('./earthfile-parser.ts');
+  const texts = [generateEarthfileParser(read('grammar/earthfile.peggy')), earthfileParserTypes];
+  earthfileOutputs.forEach((name, index) => write(name, `${earthfileStamp()}${texts[index] ?? ''}`));
+}
+
+function earthfileStamp(): string {
+  return madeFrom(earthfileInputs.map(read));
 }
 
 async function generate(): Promise<void> {
@@ -36,8 +54,12 @@ async function generate(): Promise<void> {
 
 /** The first line of every output: what it was made from, and for which table. */
 function stamp(readme: string): string {
+  return madeFrom([...inputs.map(read), betweenMarkers(readme) ?? '']);
+}
+
+function madeFrom(texts: readonly string[]): string {
   const hash = createHash('sha256');
-  for (const text of [...inputs.map(read), betweenMarkers(readme) ?? '']) hash.update(`${text.length}\n${text}`);
+  for (const text of texts) hash.update(`${text.length}\n${text}`);
   return `// Made by grammar/generate.ts from ${hash.digest('hex').slice(0, 32)}; do not edit.\n`;
 }
 
@@ -56,8 +78,8 @@ function write(name: string, text: string): void {
   renameSync(written, path(name));
 }
 
-function describe(error: unknown): string {
+function describe(error: unknown, grammar: string): string {
   const { message, location } = error as { message: string; location?: { start: { line: number; column: number } } };
   const { start } = location ?? {};
-  return start === undefined ? message : `grammar/layerfile.peggy:${start.line}:${start.column}: ${message}`;
+  return start === undefined ? message : `${grammar}:${start.line}:${start.column}: ${message}`;
 }

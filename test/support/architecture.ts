@@ -16,12 +16,18 @@ const zones: readonly Zone[] = [
   { prefix: 'src/ir/', may: ['src/diagnostics/', 'src/host.ts'] },
   { prefix: 'src/target.ts', may: ['src/ir/', 'src/diagnostics/'] },
   { prefix: 'src/syntax/', may: ['src/diagnostics/', 'src/host.ts'] },
+  { prefix: 'src/earthfile/', may: ['src/diagnostics/'] },
   { prefix: 'src/compile/', may: ['src/syntax/', 'src/ir/', 'src/diagnostics/', 'src/host.ts'] },
   { prefix: 'src/node-host', may: ['src/host.ts'] },
   { prefix: 'src/runner/', may: ['src/ir/', 'src/diagnostics/', 'src/host.ts'] },
   { prefix: 'src/cli/', may: ['src/', 'targets/', 'package.json'] },
   { prefix: 'src/action/', may: ['src/', 'targets/', 'package.json'] },
   { prefix: 'targets/index.ts', may: ['targets/', 'src/target.ts'] },
+  {
+    prefix: 'targets/earthfile/',
+    may: ['src/target.ts', 'src/ir/', 'src/diagnostics/', 'src/earthfile/', 'targets/shell/'],
+  },
+  { prefix: 'targets/github-actions/', may: ['src/target.ts', 'src/ir/', 'src/diagnostics/', 'targets/shell/'] },
   { prefix: 'targets/', may: ['src/target.ts', 'src/ir/', 'src/diagnostics/'] },
   { prefix: 'grammar/', may: ['src/syntax/'] },
 ];
