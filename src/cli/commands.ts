@@ -7,8 +7,16 @@ interface CommandEntry {
 
 /** Every command; each is read only when it is wanted. */
 export const commands: { readonly [name: string]: CommandEntry } = {
+  check: {
+    summary: 'finds what is wrong in Layerfiles',
+    load: async () => (await import('./commands/check.ts')).check,
+  },
+  graph: {
+    summary: 'draws how Layerfiles depend on each other',
+    load: async () => (await import('./commands/graph.ts')).graph,
+  },
   explain: {
-    summary: 'explains a diagnostic or an instruction',
+    summary: 'explains diagnostics and instructions',
     load: async () => (await import('./commands/explain.ts')).explain,
   },
 };

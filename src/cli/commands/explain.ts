@@ -1,31 +1,70 @@
 import { catalog } from '../../diagnostics/catalog.ts';
 import type { CatalogEntry } from '../../diagnostics/catalog/entry.ts';
 import { nearest } from '../../diagnostics/near.ts';
+import { type Hover, hovers } from '../../syntax/generated-hover.ts';
+import { keywords } from '../../syntax/keywords.ts';
+import type { InstructionKind } from '../../syntax/ast.ts';
 import { command } from '../command.ts';
 import { exit } from '../exit.ts';
 
 const entries: { readonly [code: string]: CatalogEntry<never> } = catalog;
+const kinds = Object.keys(hovers) as InstructionKind[];
 
 export const explain = command({
-  description: 'Without an argument, lists the codes of all diagnostics.',
-  operands: { placeholder: 'code', help: 'the code of a diagnostic, as `layer check` prints it', least: 0, most: 1 },
+  description: 'Without an argument, lists what can be explained.',
+  operands: {
+    placeholder: 'topic',
+    help: 'the code of a diagnostic, as `layer check` prints it, or an instruction',
+    least: 0,
+    most: 4,
+  },
   options: {},
   examples: [
-    { command: 'layer explain syntax/unknown-instruction', does: 'say what the diagnostic means and how to cure it' },
+    { command: 'layer explain syntax/unknown-instruction', does: 'say what a diagnostic means and how to cure it' },
+    { command: 'layer explain RUN BACKGROUND', does: 'say what an instruction does and how it is written' },
+    { command: 'layer explain', does: 'list all codes and instructions' },
   ],
-  async run({ operands: [topic] }, { host: { terminal } }) {
-    if (topic === undefined) {
-      terminal.out(`${Object.keys(entries).sort().join('\n')}\n`);
+  async run({ operands }, { host: { terminal } }) {
+    if (operands.length === 0) {
+      terminal.out(`${instructionList()}\n\nDiagnostics:\n${Object.keys(entries).sort().map(indented).join('\n')}\n`);
       return exit.done;
     }
-    const entry = Object.hasOwn(entries, topic) ? entries[topic] : undefined;
-    if (entry) {
-      terminal.out(`${entry.severity} ${topic}\n\n${entry.explain.trim()}\n`);
+    const topic = operands.join(' ');
+    const text = codeText(topic) ?? instructionText(topic);
+    if (text !== null) {
+      terminal.out(text);
       return exit.done;
     }
-    const near = nearest(topic, Object.keys(entries));
-    const advice = near === null ? 'layer explain lists what there is' : `did you mean ${near}?`;
+    const near = nearest(topic, [...Object.keys(entries), ...Object.values(keywords)]);
+    const advice = near === null ? '`layer explain` lists what there is' : `did you mean ${near}?`;
     terminal.error(`layer explain: nothing is called ${JSON.stringify(topic)}; ${advice}\n`);
     return exit.usage;
   },
 });
+
+function codeText(topic: string): string | null {
+  const entry = Object.hasOwn(entries, topic) ? entries[topic] : undefined;
+  return entry ? `${entry.severity} ${topic}\n\n${entry.explain.trim()}\n` : null;
+}
+
+/** A keyword, in whatever case; its first word alone stands for all that begin with it (`expose`). */
+function instructionText(topic: string): string | null {
+  const wanted = topic.toUpperCase().trim().replaceAll(/\s+/g, ' ');
+  const exact = kinds.filter((kind) => keywords[kind] === wanted);
+  const meant = exact.length > 0 ? exact : kinds.filter((kind) => keywords[kind].startsWith(`${wanted} `));
+  return meant.length === 0 ? null : `${meant.map((kind) => hoverText(hovers[kind])).join('\n')}`;
+}
+
+function hoverText({ forms, summary, example }: Hover): string {
+  return `${forms.join('\n')}\n\n  ${summary}\n\n  Example: ${example}\n`;
+}
+
+function instructionList(): string {
+  const width = Math.max(...kinds.map((kind) => keywords[kind].length));
+  const rows = kinds.map((kind) => indented(`${keywords[kind].padEnd(width)}  ${hovers[kind].summary}`));
+  return `Instructions:\n${rows.join('\n')}`;
+}
+
+function indented(line: string): string {
+  return `  ${line}`;
+}

@@ -1,0 +1,90 @@
+import { compile, type Compiled } from '../../compile/compile.ts';
+import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
+import { renderGithub } from '../../diagnostics/render/github.ts';
+import { renderJson } from '../../diagnostics/render/json.ts';
+import { renderSarif } from '../../diagnostics/render/sarif.ts';
+import { choice, number } from '../args.ts';
+import { command, type Context } from '../command.ts';
+import { exit, type ExitCode } from '../exit.ts';
+import { layerfileOperands } from '../layerfile-operands.ts';
+import { counted, countProblems, terminalReport } from '../report.ts';
+import { select, type Selection } from '../selection.ts';
+
+type Format = 'terminal' | 'github' | 'sarif' | 'json';
+
+export const check = command({
+  description:
+    'Reads the Layerfiles with all that they start from and wait for, and runs nothing.\n' +
+    'Ends with 0 where nothing is wrong, with 2 where there are errors or too many warnings.',
+  operands: layerfileOperands,
+  options: {
+    format: choice(
+      ['terminal', 'github', 'sarif', 'json'],
+      'how to print: for people, as annotations of GitHub Actions, for code scanning, for programs',
+    ),
+    'max-warnings': number('n', 0, 'end with 2 where there are more warnings than that'),
+  },
+  examples: [
+    { command: 'layer check', does: 'check every Layerfile of this repository' },
+    { command: 'layer check web/tests', does: 'check those in a directory, and what they start from' },
+    { command: 'layer check --max-warnings 0', does: 'let no warning pass' },
+    { command: 'layer check --format github', does: 'annotate a pull request, in a GitHub Actions step' },
+    { command: 'layer check --format sarif > layer.sarif', does: 'write a report for code scanning' },
+  ],
+  async run({ options, operands }, context) {
+    const { terminal } = context.host;
+    const selection = select(operands, context.host);
+    if ('problem' in selection) {
+      terminal.error(`layer check: ${selection.problem}\n`);
+      return exit.usage;
+    }
+    const compiled = await compile(selection.repository, { only: selection.only });
+    terminal.out(printed({ format: options.format, compiled, selection, context }));
+    const tooMany = excessOf(compiled.diagnostics, options['max-warnings']);
+    if (tooMany !== null) terminal.error(`layer check: ${tooMany}\n`);
+    return tooMany === null ? codeOf(compiled.diagnostics) : exit.wrong;
+  },
+});
+
+/** What diagnostics mean for the exit code: a path that names nothing was mistyped, other errors are the Layerfiles'. */
+export function codeOf(diagnostics: readonly Diagnostic[]): ExitCode {
+  const errors = diagnostics.filter((one) => one.severity === 'error');
+  if (errors.length === 0) return exit.done;
+  return errors.every((one) => one.code === 'file/no-such-layerfile') ? exit.usage : exit.wrong;
+}
+
+interface Report {
+  readonly format: Format;
+  readonly compiled: Compiled;
+  readonly selection: Selection;
+  readonly context: Context;
+}
+
+function printed({ format, compiled, selection, context }: Report): string {
+  const { diagnostics, files } = compiled;
+  switch (format) {
+    case 'terminal': {
+      const report = terminalReport(diagnostics, context.host.terminal, selection.showPath);
+      return `${report}${summary(diagnostics, files.length)}\n`;
+    }
+    case 'github':
+      return diagnostics.map(renderGithub).join('');
+    case 'sarif':
+      return renderSarif(diagnostics, context.version);
+    case 'json':
+      return renderJson(diagnostics);
+  }
+}
+
+function summary(diagnostics: readonly Diagnostic[], files: number): string {
+  const problems = countProblems(diagnostics);
+  const checked = counted(files, 'Layerfile');
+  if (problems === '') return `${checked}: nothing wrong`;
+  return `${checked}: ${problems}; \`layer explain <code>\` says more`;
+}
+
+function excessOf(diagnostics: readonly Diagnostic[], allowed: number | null): string | null {
+  const warnings = diagnostics.filter((one) => one.severity === 'warning').length;
+  if (allowed === null || warnings <= allowed) return null;
+  return `${counted(warnings, 'warning')}, where --max-warnings allows ${allowed}`;
+}
