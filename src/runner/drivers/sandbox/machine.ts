@@ -1,0 +1,299 @@
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GuestPath } from '../../../host.ts';
+import type { BackgroundProcess, Command, Exit, Kept, Machine } from '../../driver.ts';
+import { MachineLost } from '../../driver.ts';
+import type { ViewServer } from '../../fuse/view-server.ts';
+import { decodeName, encodeName } from '../../view/names.ts';
+import type { Observation, ViewSpec } from '../../view/view.ts';
+import type { Agent } from './agent.ts';
+import { AgentError } from './agent.ts';
+import type { Group, MachineCgroups } from './cgroup.ts';
+import { connectTo } from './connection.ts';
+import { listeningPorts, processName } from './process-table.ts';
+import type { Root } from './root.ts';
+import type { Account } from './users.ts';
+import { addAccount, findAccount, groupsOf, joinRootGroup } from './users.ts';
+
+/** What a process that is about to end is given before it counts as left running: `> >(tee log)` outlives its bash by a moment. */
+const graceMs = 200;
+
+/** A machine of namespaces on an overlay. */
+export class SandboxMachine implements Machine {
+  readonly #agent: Agent;
+  readonly #root: Root;
+  readonly #cgroups: MachineCgroups;
+  readonly #views: ViewServer | null;
+  readonly #directory: string;
+  readonly #dispose: () => Promise<void>;
+  readonly #backgrounds: { readonly group: Group }[] = [];
+  #leftovers: { readonly group: Group }[] = [];
+  #count = 0;
+
+  constructor(parts: {
+    readonly agent: Agent;
+    readonly root: Root;
+    readonly cgroups: MachineCgroups;
+    /** Null where the machine can have no views. */
+    readonly views: ViewServer | null;
+    readonly directory: string;
+    readonly dispose: () => Promise<void>;
+  }) {
+    this.#agent = parts.agent;
+    this.#root = parts.root;
+    this.#cgroups = parts.cgroups;
+    this.#views = parts.views;
+    this.#directory = parts.directory;
+    this.#dispose = parts.dispose;
+  }
+
+  async exec(command: Command, output: (chunk: Uint8Array) => void, signal: AbortSignal): Promise<Exit> {
+    if (signal.aborted) return { kind: 'cancelled' };
+    const job = await this.#launch(command, { name: 'step', stays: false, output });
+    const kill = (): void => job.group.kill();
+    signal.addEventListener('abort', kill, { once: true });
+    const exit = await job.exit;
+    signal.removeEventListener('abort', kill);
+    if (signal.aborted && exit.kind !== 'lost') {
+      job.group.kill();
+      await until(() => job.group.remove(), 5000);
+      return { kind: 'cancelled' };
+    }
+    if (!job.group.remove()) this.#leftovers.push({ group: job.group });
+    return exit;
+  }
+
+  async start(command: Command, output: (chunk: Uint8Array) => void): Promise<BackgroundProcess> {
+    const job = await this.#launch(command, { name: 'background', stays: true, output });
+    this.#backgrounds.push({ group: job.group });
+    return {
+      exit: job.exit,
+      ports: async () => listeningPorts(this.#agent.hostPid, job.group.processes()),
+    };
+  }
+
+  async resolve(path: GuestPath): ReturnType<Machine['resolve']> {
+    const [found, kind, ...attributes] = await this.#agent.ask('resolve', encodeName(path));
+    const numbers = attributes.map(Number);
+    const ancestors = Array.from({ length: numbers.length / 3 }, (_, at) => ({
+      mode: numbers[3 * at] ?? 0,
+      uid: numbers[3 * at + 1] ?? 0,
+      gid: numbers[3 * at + 2] ?? 0,
+    }));
+    return { path: decodeName(found ?? encodeName(path)) as GuestPath, kind: kindNamed(kind?.toString()), ancestors };
+  }
+
+  async user(name: string): ReturnType<Machine['user']> {
+    const passwd = await this.#read('/etc/passwd');
+    const group = await this.#read('/etc/group');
+    let account = findAccount(passwd ?? '', name);
+    let members = group ?? '';
+    if (account === null) {
+      const shadow = await this.#read('/etc/shadow');
+      const added = addAccount({ passwd: passwd ?? '', group: members, shadow }, name);
+      account = added.account;
+      members = added.accounts.group;
+      await this.#agent.ask('write', '/etc/passwd', added.accounts.passwd, 0o644, 0, 0);
+      if (added.accounts.shadow !== null)
+        await this.#agent.ask('write', '/etc/shadow', added.accounts.shadow, 0o640, 0, 0);
+      await this.#agent.ask('mkdir', account.home, 0o755, account.uid, account.gid);
+    }
+    if (account.uid !== 0) members = joinRootGroup(members, account.name);
+    if (members !== group) await this.#agent.ask('write', '/etc/group', members, 0o644, 0, 0);
+    return { uid: account.uid, gid: account.gid, home: account.home };
+  }
+
+  async makeDirectory(path: GuestPath): Promise<void> {
+    await this.#agent.ask('mkdir', encodeName(path), 0o775, 0, 0);
+  }
+
+  async addView(view: ViewSpec): Promise<void> {
+    if (this.#views === null) throw new Error('this machine was booted without a view server');
+    await this.#views.addView(view);
+    if ((await this.#living()).length > 0) {
+      await this.#agent.ask('copy-in', join(this.#directory, 'views', String(view.ordinal)));
+      return;
+    }
+    await this.#root.push([{ kind: 'view', view }]);
+    await this.#root.mount();
+  }
+
+  async addLayer(directory: string, at: GuestPath): Promise<void> {
+    const { ancestors } = await this.resolve(at);
+    const living = await this.#living();
+    if (living.length > 0) throw new Error(`a layer cannot be put under running processes (${living.join(', ')})`);
+    await this.#root.push([{ kind: 'layer', directory, at }], ancestors);
+    await this.#root.mount();
+  }
+
+  async endStep({ keep }: { readonly keep: boolean }): Promise<{
+    readonly observations: readonly Observation[];
+    readonly fault: string | null;
+    readonly state: Kept;
+  }> {
+    const alive = this.#alive().length > 0;
+    if (alive && this.#cgroups.canFreeze) await this.#cgroups.freeze();
+    try {
+      const cut = await this.#views?.cut();
+      const state: Kept = keep ? await this.#keep() : { kept: false, why: 'it was not asked for' };
+      return { observations: cut?.observations ?? [], fault: this.#views?.failure ?? cut?.fault ?? null, state };
+    } finally {
+      if (alive) await this.#cgroups.thaw();
+    }
+  }
+
+  connect(port: number): Promise<Duplex> {
+    return connectTo(this.#agent.hostPid, port);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#dispose();
+  }
+
+  async #launch(
+    command: Command,
+    options: { readonly name: string; readonly stays: boolean; readonly output: (chunk: Uint8Array) => void },
+  ): Promise<{ readonly group: Group; readonly exit: Promise<Exit> }> {
+    const group = this.#cgroups.group(`${options.name}-${this.#count++}`);
+    const done = Promise.withResolvers<Exit>();
+    const lost = (why: string): void => done.resolve({ kind: 'lost', why });
+    const job = { group, exit: done.promise };
+    try {
+      const account = await this.#account(command.user);
+      if (account === null) {
+        options.output(Buffer.from(`layer: there is no user ${command.user} in this machine\n`));
+        done.resolve({ kind: 'exited', code: 126 });
+        return job;
+      }
+      const kills = this.#cgroups.memoryKills();
+      const environment = Object.entries(command.env).map(([name, value]) => `${name}=${value}`);
+      const request = [
+        ...['exec', options.stays ? '1' : '', account.uid, account.gid, account.groups.join(',')],
+        ...[encodeName(command.cwd), group.join.join('\0'), command.script, environment.join('\0')],
+      ];
+      const stream = this.#agent.stream(request, ({ kind, fields }) => {
+        const [first, second] = fields;
+        if (kind === 'output' && first !== undefined) options.output(first);
+        if (kind === 'error') lost(first?.toString() ?? 'it could not be started');
+        if (kind !== 'exit') return;
+        const code = Number(first?.toString());
+        const signal = Number(second?.toString());
+        if (!options.stays) stream.close();
+        const failure = this.#views?.failure ?? null;
+        if (failure !== null) lost(failure);
+        else done.resolve(exitOf({ code, signal, starved: this.#cgroups.memoryKills() > kills }));
+      });
+      void this.#agent.gone.then(lost);
+    } catch (error) {
+      if (!(error instanceof MachineLost)) throw error;
+      lost(error.message);
+    }
+    return job;
+  }
+
+  async #account(name: string): Promise<(Account & { readonly groups: readonly number[] }) | null> {
+    if (name === 'root') return { name, uid: 0, gid: 0, home: '/root' as GuestPath, groups: [0] };
+    const account = findAccount((await this.#read('/etc/passwd')) ?? '', name);
+    return account === null ? null : { ...account, groups: groupsOf((await this.#read('/etc/group')) ?? '', account) };
+  }
+
+  async #read(path: string): Promise<string | null> {
+    try {
+      const [bytes] = await this.#agent.ask('read', path);
+      return bytes?.toString() ?? '';
+    } catch (error) {
+      if (error instanceof AgentError) return null;
+      throw error;
+    }
+  }
+
+  /** Keeps the state of a machine that stands still or holds no process. */
+  async #keep(): Promise<Kept> {
+    const living = await this.#living();
+    const strays = this.#strays();
+    if (strays.length > 0)
+      return { kept: false, why: `${strays.join(', ')} ${strays.length === 1 ? 'is' : 'are'} still running` };
+    if (living.length > 0 && !this.#cgroups.canFreeze) {
+      return { kept: false, why: `${living.join(', ')} is running, and this host has no control group to stop it in` };
+    }
+    const [mounts, ipc, queues] = await this.#agent.ask('state');
+    if (mounts?.toString() !== '') return { kept: false, why: 'its mounts have changed' };
+    if (Number(ipc?.toString()) > 0)
+      return { kept: false, why: 'it holds System V shared memory, semaphores or message queues' };
+    if (Number(queues?.toString()) > 0) return { kept: false, why: 'it holds POSIX message queues' };
+    if (living.length > 0) {
+      const copy = await this.#root.copy();
+      const below = this.#root.stack;
+      const stack = copy === null ? below : [...below, { kind: 'layer', directory: copy, at: null } as const];
+      return { kept: true, stack, layers: this.#root.takeFresh() };
+    }
+    if (this.#root.settle()) await this.#root.mount();
+    return { kept: true, stack: this.#root.stack, layers: this.#root.takeFresh() };
+  }
+
+  /** Names of the processes in the machine, after a moment for those that are ending. */
+  async #living(): Promise<readonly string[]> {
+    if (this.#cgroups.canFreeze) {
+      await until(() => this.#strays().length === 0, graceMs);
+      return this.#alive().map(processName);
+    }
+    let names: readonly string[] = [];
+    await until(async () => {
+      const [, , , ...processes] = await this.#agent.ask('state');
+      names = processes.map((pid) => `process ${pid.toString()}`);
+      return names.length === 0;
+    }, graceMs);
+    return names;
+  }
+
+  #alive(): readonly number[] {
+    return [...this.#backgrounds, ...this.#leftovers].flatMap(({ group }) => group.processes());
+  }
+
+  /** Names of the processes that no RUN BACKGROUND accounts for. */
+  #strays(): readonly string[] {
+    this.#leftovers = this.#leftovers.filter(({ group }) => !group.remove());
+    const pids = this.#leftovers.flatMap(({ group }) => group.processes());
+    return [...new Set(pids.map(processName))];
+  }
+}
+
+function exitOf(status: { readonly code: number; readonly signal: number; readonly starved: boolean }): Exit {
+  if (status.starved && (status.signal > 0 || status.code !== 0)) {
+    return { kind: 'out-of-memory', code: status.signal > 0 ? 128 + status.signal : status.code };
+  }
+  if (status.signal > 0) return { kind: 'signalled', signal: signalNames.get(status.signal) ?? `SIG${status.signal}` };
+  return { kind: 'exited', code: status.code };
+}
+
+const signalNames = new Map<number, string>([
+  [1, 'SIGHUP'],
+  [2, 'SIGINT'],
+  [3, 'SIGQUIT'],
+  [4, 'SIGILL'],
+  [5, 'SIGTRAP'],
+  [6, 'SIGABRT'],
+  [7, 'SIGBUS'],
+  [8, 'SIGFPE'],
+  [9, 'SIGKILL'],
+  [10, 'SIGUSR1'],
+  [11, 'SIGSEGV'],
+  [12, 'SIGUSR2'],
+  [13, 'SIGPIPE'],
+  [14, 'SIGALRM'],
+  [15, 'SIGTERM'],
+  [24, 'SIGXCPU'],
+  [25, 'SIGXFSZ'],
+  [31, 'SIGSYS'],
+]);
+
+function kindNamed(kind: string | undefined): 'file' | 'directory' | 'other' | null {
+  if (kind === 'file' || kind === 'directory') return kind;
+  return kind === undefined || kind === '' ? null : 'other';
+}
+
+async function until(holds: () => boolean | Promise<boolean>, limitMs: number): Promise<void> {
+  const deadline = Date.now() + limitMs;
+  while (!(await holds()) && Date.now() < deadline) await sleep(5);
+}

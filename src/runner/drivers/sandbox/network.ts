@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** A machine's way out: the text of its resolv.conf, and the process that carries its packets. */
+export interface Network extends AsyncDisposable {
+  readonly resolvConf: string;
+}
+
+/** Loopback only. */
+export const noNetwork: Network = { resolvConf: '', [Symbol.asyncDispose]: async () => {} };
+
+/** slirp4netns answers DNS there. */
+export const slirpResolvConf = 'nameserver 10.0.2.3\n';
+
+/**
+ * Connects the network namespace of a process with the outside by slirp4netns (its manual: the host's loopback is 10.0.2.2 unless disabled).
+ * Rejects with what it printed where it does not come up.
+ */
+export async function startSlirp(hostPid: number, signal: AbortSignal): Promise<Network> {
+  signal.throwIfAborted();
+  const child = spawn(
+    'setpriv',
+    [
+      ...['--pdeathsig', 'KILL', '--', 'slirp4netns', '--configure', '--mtu=65520', '--disable-host-loopback'],
+      ...['--ready-fd=3', '--exit-fd=4', String(hostPid), 'tap0'],
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'], detached: true },
+  );
+  let complaint = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    complaint = `${complaint}${chunk.toString()}`.slice(-2000);
+  });
+  const exited = Promise.withResolvers<void>();
+  child.once('error', (error) => {
+    complaint = error.message;
+    exited.resolve();
+  });
+  child.once('exit', () => exited.resolve());
+  const ready = child.stdio[3];
+  for (const pipe of [ready, child.stdio[4]]) pipe?.on('error', () => {});
+  const stop = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exited.promise;
+  };
+  const come = ready == null ? Promise.resolve('failed') : once(ready, 'data', { signal }).then(() => 'ready');
+  const first = await Promise.race([come.catch(() => 'aborted'), exited.promise.then(() => 'exited')]);
+  if (first !== 'ready') {
+    await stop();
+    signal.throwIfAborted();
+    throw new Error(`slirp4netns did not connect the machine: ${complaint.trim() || first}`);
+  }
+  return { resolvConf: slirpResolvConf, [Symbol.asyncDispose]: stop };
+}

@@ -1,0 +1,98 @@
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Driver, Machine, MachineSpec } from '../../driver.ts';
+import type { ViewServer, ViewServerSpec } from '../../fuse/view-server.ts';
+import { Agent } from './agent.ts';
+import { findHierarchies, MachineCgroups } from './cgroup.ts';
+import { SandboxMachine } from './machine.ts';
+import type { Network } from './network.ts';
+import { noNetwork, slirpResolvConf, startSlirp } from './network.ts';
+import { ownedName } from './owner.ts';
+import { probeSandbox } from './probe.ts';
+import { Root } from './root.ts';
+
+/** What the sandbox needs of its siblings: the root wires it. */
+export interface SandboxParts {
+  readonly startViewServer: (spec: ViewServerSpec) => Promise<ViewServer>;
+}
+
+/** Machines out of Linux namespaces and a root overlay: no KVM, no daemon; not a boundary against hostile code. */
+export function sandboxDriver(parts: SandboxParts): Driver {
+  return {
+    name: 'sandbox',
+    format: 'overlay-1',
+    can: { saveMemory: false, snapshotLive: true },
+    unavailable: async () => {
+      const failed = (await probeSandbox()).find((probe) => !probe.ok && probe.required);
+      return failed === undefined ? null : `${failed.what}: ${failed.detail}; ${failed.remedy ?? ''}`;
+    },
+    boot: (spec, signal) => boot(spec, parts, signal),
+  };
+}
+
+async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal): Promise<Machine> {
+  await using started = new AsyncDisposableStack();
+  const { directory } = spec;
+  const userXattr = inUserNamespace();
+  prepare(spec);
+  started.defer(() => {
+    for (const name of scratch) rmSync(join(directory, name), { recursive: true, force: true });
+  });
+  const name = ownedName();
+  writeFileSync(join(directory, 'owner'), name, { mode: 0o600 });
+  const cgroups = new MachineCgroups(findHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), name);
+  started.defer(() => cgroups.remove());
+  if (spec.memoryBytes !== null) cgroups.limitMemory(spec.memoryBytes);
+  const agent = started.use(await Agent.boot({ directory, hostname: spec.hostname, userXattr, signal }));
+  const network: Network = spec.network === 'outward' ? await startSlirp(agent.hostPid, signal) : noNetwork;
+  started.use(network);
+  const views = started.use(
+    await parts.startViewServer({
+      enter: ['nsenter', `--mount=/proc/${agent.hostPid}/ns/mnt`, '--'],
+      mountpoint: join(directory, 'views'),
+      trees: spec.trees,
+      mtime: spec.mtime,
+      signal,
+    }),
+  );
+  for (const entry of spec.stack) if (entry.kind === 'view') await views.addView(entry.view);
+  const root = new Root({ agent, base: spec.base, directory, userXattr });
+  await root.push(spec.stack);
+  await root.mount();
+  signal.throwIfAborted();
+  const owned = started.move();
+  return new SandboxMachine({ agent, root, cgroups, views, directory, dispose: () => owned.disposeAsync() });
+}
+
+/** What a machine's directory holds beside the layers it has made. */
+const scratch = [
+  'owner',
+  'agent.pl',
+  'root',
+  'proc',
+  'mqueue',
+  'views',
+  'etc',
+  'work',
+  'merged',
+  'mount-points',
+] as const;
+
+function prepare(spec: MachineSpec): void {
+  chmodSync(spec.directory, 0o700);
+  for (const name of ['root', 'proc', 'mqueue', 'views', 'etc', 'work', 'layers'])
+    mkdirSync(join(spec.directory, name));
+  const etc = join(spec.directory, 'etc');
+  const write = (name: string, text: string): void => {
+    writeFileSync(join(etc, name), text);
+    chmodSync(join(etc, name), 0o644);
+  };
+  write('resolv.conf', spec.network === 'outward' ? slirpResolvConf : noNetwork.resolvConf);
+  write('hostname', `${spec.hostname}\n`);
+  write('hosts', `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${spec.hostname}\n`);
+}
+
+/** Whether root here is root of a user namespace only: overlays then keep their marks in `user.overlay.*`. */
+function inUserNamespace(): boolean {
+  return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
+}

@@ -1,0 +1,350 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GuestPath } from '../../../src/host.ts';
+import type {
+  BaseMachine,
+  Command,
+  Driver,
+  Exit,
+  Kept,
+  Machine,
+  MachineSpec,
+  StackEntry,
+} from '../../../src/runner/driver.ts';
+
+/** A driver under test: what every machine of every driver must do is written once, here. */
+export interface DriverCase {
+  readonly driver: Driver;
+  /** Builds the base in an empty directory: bash and the usual small programs. */
+  readonly base: (directory: string) => BaseMachine;
+}
+
+/** Machines for tests: short ways to boot one and to run a script in it. */
+export class Workshop {
+  readonly directory = mkdtempSync(join(tmpdir(), 'layer-sandbox-test-'));
+  readonly driver: Driver;
+  readonly base: BaseMachine;
+  readonly #running = new Set<Machine>();
+  #count = 0;
+
+  constructor({ driver, base }: DriverCase) {
+    this.driver = driver;
+    mkdirSync(join(this.directory, 'base'));
+    this.base = base(join(this.directory, 'base'));
+  }
+
+  fresh(): string {
+    const directory = join(this.directory, `m${this.#count++}`);
+    mkdirSync(directory);
+    return directory;
+  }
+
+  async boot(changes: Partial<MachineSpec> = {}, signal: AbortSignal = never): Promise<Machine> {
+    const machine = await this.driver.boot(
+      {
+        ...{ hostname: 'machine', base: this.base, stack: [], trees: {}, mtime: 'plain', memoryBytes: null },
+        ...{ network: 'none', directory: this.fresh(), ...changes },
+      },
+      signal,
+    );
+    this.#running.add(machine);
+    return machine;
+  }
+
+  async close(): Promise<void> {
+    for (const machine of this.#running) await machine[Symbol.asyncDispose]();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+const never = new AbortController().signal;
+
+export const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'.slice(5);
+
+export function command(script: string, changes: Partial<Command> = {}): Command {
+  return { script, env: { PATH: path }, user: 'root', cwd: '/root' as GuestPath, ...changes };
+}
+
+/** Runs to the end; the output as latin1, so that no byte is lost. */
+export async function run(
+  machine: Machine,
+  script: string,
+  changes: Partial<Command> = {},
+  signal: AbortSignal = never,
+): Promise<{ readonly exit: Exit; readonly output: string }> {
+  const chunks: Uint8Array[] = [];
+  const exit = await machine.exec(command(script, changes), (chunk) => chunks.push(chunk), signal);
+  return { exit, output: Buffer.concat(chunks).toString('latin1') };
+}
+
+/** Runs what must succeed; its output. */
+export async function shell(machine: Machine, script: string, changes: Partial<Command> = {}): Promise<string> {
+  const { exit, output } = await run(machine, script, changes);
+  expect(exit, output).toEqual({ kind: 'exited', code: 0 });
+  return output;
+}
+
+export async function keep(machine: Machine): Promise<readonly StackEntry[]> {
+  const { state, fault } = await machine.endStep({ keep: true });
+  expect(fault).toBeNull();
+  return stackOf(state);
+}
+
+export function stackOf(state: Kept): readonly StackEntry[] {
+  if (!state.kept) throw new Error(`not kept: ${state.why}`);
+  return state.stack;
+}
+
+export function describeDriver(name: string, theCase: () => DriverCase): void {
+  let workshop: Workshop;
+  beforeAll(() => {
+    workshop = new Workshop(theCase());
+  });
+  afterAll(() => workshop.close());
+
+  describe(`${name}: commands`, () => {
+    let machine: Machine;
+    beforeAll(async () => {
+      machine = await workshop.boot();
+    });
+
+    it('ends with the exit code of bash', async () => {
+      expect((await run(machine, 'exit 7')).exit).toEqual({ kind: 'exited', code: 7 });
+      expect((await run(machine, 'false; true')).exit).toEqual({ kind: 'exited', code: 0 });
+      expect((await run(machine, 'nonesuch')).exit).toEqual({ kind: 'exited', code: 127 });
+      expect((await run(machine, 'kill -TERM $$')).exit).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
+    });
+
+    it('reports errors by line, as bash -c does', async () => {
+      expect((await run(machine, 'true\nnonesuch')).output).toBe('bash: line 2: nonesuch: command not found\n');
+    });
+
+    it('gives exactly the environment asked for, and nothing of the host', async () => {
+      const env = { PATH: path, EMPTY: '', LINES: 'a\nb', EQUALS: '=x=', QUOTES: `'"$x` };
+      const output = await shell(machine, 'tr "\\0" "\\n" < /proc/$$/environ', { env });
+      expect(output).toBe(`PATH=${path}\nEMPTY=\nLINES=a\nb\nEQUALS==x=\nQUOTES='"$x\n`);
+    });
+
+    it('runs in the directory asked for, and says which one it cannot enter', async () => {
+      expect(await shell(machine, 'pwd', { cwd: '/tmp' as GuestPath })).toBe('/tmp\n');
+      const { exit, output } = await run(machine, 'pwd', { cwd: '/nonesuch' as GuestPath });
+      expect(exit).toEqual({ kind: 'exited', code: 126 });
+      expect(output).toContain('/nonesuch');
+    });
+
+    it('runs as the user asked for, with its groups and without rights', async () => {
+      const user = await machine.user('builder');
+      expect(user).toEqual({ uid: 1000, gid: 1000, home: '/home/builder' });
+      expect(await machine.user('builder')).toEqual(user);
+      const as = { user: 'builder', cwd: user.home };
+      expect(await shell(machine, 'id -u; id -g; id -G; touch x; stat -c %U x', as)).toBe(
+        '1000\n1000\n1000 0\nbuilder\n',
+      );
+      expect((await run(machine, 'echo x > /etc/x', as)).exit).toEqual({ kind: 'exited', code: 1 });
+      expect(await shell(machine, 'grep Cap /proc/self/status | cut -f2 | sort -u | head -1', as)).toBe(
+        '0000000000000000\n',
+      );
+    });
+
+    it('fails where the user does not exist', async () => {
+      const { exit, output } = await run(machine, 'true', { user: 'nonesuch' });
+      expect(exit).toEqual({ kind: 'exited', code: 126 });
+      expect(output).toContain('there is no user nonesuch');
+    });
+
+    it('has an empty standard input and no terminal', async () => {
+      expect(await shell(machine, 'cat; test -t 0 || test -t 1 || echo none')).toBe('none\n');
+    });
+
+    it('keeps stdout and stderr in order', async () => {
+      const lines = Array.from({ length: 50 }, (_, at) => `echo ${at}${at % 2 === 0 ? '' : ' >&2'}`).join('\n');
+      expect(await shell(machine, lines)).toBe(Array.from({ length: 50 }, (_, at) => `${at}\n`).join(''));
+    });
+
+    it('passes bytes that are not UTF-8', async () => {
+      const output = await shell(machine, String.raw`printf '\377\376\000\200'`);
+      expect(Buffer.from(output, 'latin1')).toEqual(Buffer.from([0xff, 0xfe, 0, 0x80]));
+    });
+
+    it('takes a script of any length', async () => {
+      const filler = Array.from({ length: 20_000 }, (_, at) => `: line ${at} ${'x'.repeat(80)}`).join('\n');
+      expect(await shell(machine, `${filler}\necho end`)).toBe('end\n');
+    });
+
+    it('takes quotes, here-documents and comments at the ends', async () => {
+      expect(await shell(machine, 'cat <<EOF\n$PATH\nEOF')).toBe(`${path}\n`);
+      expect(await shell(machine, '# nothing\necho "a\'b" # end')).toBe("a'b\n");
+      expect(await shell(machine, '')).toBe('');
+    });
+
+    it('ends when bash does, not when its output closes, and loses nothing written before', async () => {
+      const started = Date.now();
+      expect(await shell(machine, 'sleep 30 & head -c 100000 /dev/zero | tr "\\0" x')).toBe('x'.repeat(100_000));
+      expect(Date.now() - started).toBeLessThan(5000);
+      await shell(machine, 'pkill sleep || killall sleep');
+    });
+
+    it('carries a gigabyte of output without keeping it', async () => {
+      let bytes = 0;
+      const before = process.memoryUsage().rss;
+      const exit = await machine.exec(
+        command('dd if=/dev/zero bs=1M count=1024 2>/dev/null'),
+        (chunk) => {
+          bytes += chunk.length;
+        },
+        never,
+      );
+      expect(exit).toEqual({ kind: 'exited', code: 0 });
+      expect(bytes).toBe(2 ** 30);
+      expect(process.memoryUsage().rss - before).toBeLessThan(300 * 2 ** 20);
+    });
+
+    it('cancels a command and everything it started', async () => {
+      const abort = new AbortController();
+      const running = run(machine, 'setsid sleep 1234 & sleep 1234', {}, abort.signal);
+      setTimeout(() => abort.abort(), 200);
+      expect((await running).exit).toEqual({ kind: 'cancelled' });
+      expect((await run(machine, 'ps | grep -v grep | grep -c "sleep 1234"')).output).toBe('0\n');
+      expect((await run(machine, 'true', {}, abort.signal)).exit).toEqual({ kind: 'cancelled' });
+    });
+
+    it('runs several commands at once', async () => {
+      const outputs = await Promise.all(['1', '2', '3'].map((n) => shell(machine, `sleep 0.2; echo ${n}`)));
+      expect(outputs).toEqual(['1\n', '2\n', '3\n']);
+    });
+  });
+
+  describe(`${name}: paths`, () => {
+    let machine: Machine;
+    beforeAll(async () => {
+      machine = await workshop.boot();
+      await shell(
+        machine,
+        'mkdir -p /d/e; ln -s e /d/l; ln -s /d /abs; ln -s ../../../../../.. /d/up; ln -s /d/loop /d/loop; touch /d/f; chmod 0751 /d',
+      );
+      await shell(machine, 'ln -s /nonesuch/x /d/dangling');
+    });
+
+    const at = async (path: string): Promise<string> => {
+      const found = await machine.resolve(path as GuestPath);
+      return `${found.path} ${found.kind} ${found.ancestors.length}`;
+    };
+
+    it('follows every link inside the root', async () => {
+      expect(await at('/')).toBe('/ directory 1');
+      expect(await at('/d/l')).toBe('/d/e directory 3');
+      expect(await at('/abs/l/../f')).toBe('/d/f file 2');
+      expect(await at('/d/dangling/y')).toBe('/nonesuch/x/y null 1');
+      expect(await at('/d/none/deep')).toBe('/d/none/deep null 2');
+      expect(await at('/d/f/below')).toBe('/d/f/below null 2');
+      expect((await machine.resolve('/d' as GuestPath)).ancestors[1]).toEqual({ mode: 0o751, uid: 0, gid: 0 });
+    });
+
+    it('never leaves the root, whatever the links say', async () => {
+      expect(await at('/d/up/etc')).toBe('/etc directory 2');
+      expect(await at('/../../d/e')).toBe('/d/e directory 3');
+      await expect(machine.resolve('/d/loop' as GuestPath)).rejects.toThrow('symbolic links');
+    });
+
+    it('makes directories through links, for root and its group', async () => {
+      await machine.makeDirectory('/abs/l/new/deep' as GuestPath);
+      expect(await shell(machine, 'stat -c "%a %u %g" /d/e/new /d/e/new/deep')).toBe('775 0 0\n775 0 0\n');
+      await machine.makeDirectory('/d/e' as GuestPath);
+    });
+  });
+
+  describe(`${name}: background commands`, () => {
+    it('stay up, tell their ports, and can be connected to', async () => {
+      await using machine = await workshop.boot();
+      let log = '';
+      const server = await machine.start(command('echo up; exec nc -ll -p 7070 -e cat'), (chunk) => {
+        log += Buffer.from(chunk).toString();
+      });
+      await expect.poll(() => server.ports(), { timeout: 5000 }).toEqual([7070]);
+      expect(log).toBe('up\n');
+      const stream = await machine.connect(7070);
+      stream.write('hello');
+      stream.end();
+      const chunks: Buffer[] = [];
+      for await (const chunk of stream) chunks.push(chunk as Buffer);
+      expect(Buffer.concat(chunks).toString()).toBe('hello');
+      await expect(machine.connect(7071)).rejects.toThrow('7071');
+    });
+
+    it('tell how they end', async () => {
+      await using machine = await workshop.boot();
+      const failing = await machine.start(command('sleep 0.1; exit 3'), () => {});
+      expect(await failing.exit).toEqual({ kind: 'exited', code: 3 });
+    });
+
+    it('have a loopback of their own: two machines hold the same port', async () => {
+      await using one = await workshop.boot();
+      await using two = await workshop.boot();
+      for (const machine of [one, two]) {
+        const server = await machine.start(command('exec nc -ll -p 7070 -e cat'), () => {});
+        await expect.poll(() => server.ports(), { timeout: 5000 }).toEqual([7070]);
+      }
+    });
+  });
+
+  describe(`${name}: states`, () => {
+    it('come back whatever kind of file they hold', async () => {
+      await using machine = await workshop.boot();
+      await shell(machine, makeEverything);
+      const before = await shell(machine, describeEverything);
+      const stack = await keep(machine);
+      expect(await shell(machine, describeEverything)).toBe(before);
+      await using again = await workshop.boot({ stack });
+      expect(await shell(again, describeEverything)).toBe(before);
+      expect(before).toContain('setuid 4755');
+    });
+
+    it('are what they were, however the machine went on', async () => {
+      await using machine = await workshop.boot();
+      await shell(machine, 'echo 1 > /root/f; mkdir /root/d; echo x > /root/d/x');
+      const first = await keep(machine);
+      await shell(
+        machine,
+        'echo 2 > /root/f; rm -r /root/d; mkdir /root/d; echo new > /root/g; rm /etc/shadow; chmod 0700 /',
+      );
+      const second = await keep(machine);
+      await shell(machine, 'echo 3 > /root/f');
+      await using one = await workshop.boot({ stack: first });
+      await using two = await workshop.boot({ stack: second });
+      const look = 'cat /root/f; ls /root /root/d; ls /etc/shadow 2>/dev/null; stat -c %a /';
+      expect(await shell(one, look)).toBe('1\n/root:\nd\nf\n\n/root/d:\nx\n/etc/shadow\n755\n');
+      expect(await shell(two, look.replace('ls /etc/shadow 2>/dev/null', 'true'))).toBe(
+        '2\n/root:\nd\nf\ng\n\n/root/d:\n700\n',
+      );
+      expect((await run(two, 'ls /etc/shadow')).exit).toEqual({ kind: 'exited', code: 1 });
+    });
+
+    it('add nothing where nothing was written', async () => {
+      await using machine = await workshop.boot();
+      await shell(machine, 'ls -R /etc > /dev/null');
+      expect(await machine.endStep({ keep: true })).toEqual({
+        observations: [],
+        fault: null,
+        state: { kept: true, stack: [], layers: [] },
+      });
+    });
+  });
+}
+
+const makeEverything = String.raw`
+mkdir -p /root/all/sub; cd /root/all
+echo target > file; ln file hard; ln -s file link; ln -s /nowhere dangling
+cp /bin/busybox setuid && chmod 4755 setuid; mkfifo fifo; mknod device c 1 7
+truncate -s 10M sparse; printf x | dd of=sparse bs=1 seek=5000000 conv=notrunc 2>/dev/null
+printf b > $'a\nb'; printf c > $'not\377utf8'; printf d > ' lead'; printf e > '"quote'; printf f > sub/-dash
+chown 1234:4321 file; chmod 0604 file; chmod 3777 sub; touch -d '2001-02-03 04:05:06' file
+mkdir -p /var/tmp/opaque; rm -rf /home; mkdir /home; rm /etc/shadow; echo changed >> /etc/group
+`;
+
+const describeEverything = String.raw`
+cd /root/all; find . /home /etc -xdev | sort | tr '\n' '|' ; stat -c '%n %a %u %g %F %s %h' file hard link fifo device setuid sub
+stat -c %Y file; stat -c %t:%T device; readlink link dangling; md5sum sparse setuid $'a\nb' $'not\377utf8'; test $(stat -c %b sparse) -lt 100 && echo sparse
+tail -1 /etc/group
+`;

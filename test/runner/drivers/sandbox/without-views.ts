@@ -1,0 +1,12 @@
+import type { ViewServer } from '../../../../src/runner/fuse/view-server.ts';
+
+/** Stands in for the view server of machines that are given no view. */
+export async function withoutViews(): Promise<ViewServer> {
+  return {
+    addTree: () => Promise.reject(new Error('no trees here')),
+    addView: () => Promise.reject(new Error('no views here')),
+    cut: async () => ({ observations: [], fault: null, requests: 0 }),
+    failure: null,
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
