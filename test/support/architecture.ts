@@ -35,7 +35,13 @@ const zones: readonly Zone[] = [
 /** Parts that know nothing of each other: each folder or file directly below one of these. */
 const siblings = ['src/runner/drivers/', 'src/runner/stores/', 'targets/'];
 /** The runner's parts that touch the world. They know the runner's contracts, and neither each other nor, from them, does the runner know them. */
-const edges = ['src/runner/drivers/', 'src/runner/stores/', 'src/runner/fuse/', 'src/runner/bases/'];
+const edges = [
+  'src/runner/drivers/',
+  'src/runner/stores/',
+  'src/runner/fuse/',
+  'src/runner/bases/',
+  'src/runner/input/',
+];
 /** Contracts that lie in an edge and that everybody in the runner may know. */
 const contracts = ['src/runner/fuse/view-server.ts'];
 const roots = ['src/cli/', 'src/action/'];
