@@ -233,9 +233,7 @@ export class ViewFileSystem {
 
   #init(request: Init, out: Buffer): number {
     if (request.major !== 7 || (request.flags & neededFlags) !== neededFlags) {
-      this.#recorder.fault(
-        `FUSE ${request.major}.${request.minor} of this kernel is too old: Linux 5.1 or newer is needed`,
-      );
+      this.#refused = `FUSE ${request.major}.${request.minor} of this kernel is too old: Linux 5.1 or newer is needed`;
       return errorReply(out, request.unique, errno.EPROTO);
     }
     return initReply(out, request.unique, {

@@ -1,6 +1,4 @@
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
-import path from 'node:path';
 import { expect, test } from 'vitest';
 import { type Served, serveDirectory } from './served.ts';
 
