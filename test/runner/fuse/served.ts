@@ -168,7 +168,7 @@ function manifestNode(
 function blobHash(file: Buffer): string {
   const { size } = fs.statSync(file);
   const hash = createHash('sha1').update(`blob ${size}\0`);
-  if (size < 2 ** 30) hash.update(fs.readFileSync(file));
+  if (size > 0 && size < 2 ** 30) hash.update(fs.readFileSync(file));
   return hash.digest('hex');
 }
 
