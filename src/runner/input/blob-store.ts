@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   closeSync,
   constants,
   copyFileSync,
@@ -59,6 +60,7 @@ export function openBlobStore(directory: string): BlobStore {
         if (before?.kind !== 'file') return { failure: 'absent' };
         // By descriptor: the name may be another file by now.
         copyFileSync(`/proc/self/fd/${opened.fd}`, staged, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+        chmodSync(staged, 0o600);
         const after = toDiskStat(fstatSync(opened.fd, { bigint: true }));
         const { digest, sizeBytes } = hashCopy(staged);
         if (!has(digest, sizeBytes)) publish(staged, digest);
