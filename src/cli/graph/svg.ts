@@ -83,7 +83,7 @@ export async function svg(graph: Graph): Promise<string> {
     children: graph.nodes.map((node) => ({ id: node.id, ...sizeOf(node) })),
     edges: graph.edges.map((edge, index) => ({ id: `e${index}`, sources: [edge.from], targets: [edge.to] })),
   });
-  return draw(graph, laidOut);
+  return draw(graph, laidOut).replace(/\d+\.\d{2,}/g, (number) => String(Math.round(Number(number) * 10) / 10));
 }
 
 function draw(graph: Graph, laidOut: ElkNode): string {

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { commands } from '../../src/cli/commands.ts';
+import { layerIn } from '../support/fake-host.ts';
+
+const layer = (...typed: string[]) => layerIn('/', ...typed);
+
+describe('help', () => {
+  test('of layer lists every command', async () => {
+    const { code, out, error } = await layer('--help');
+    expect({ code, error }).toEqual({ code: 0, error: '' });
+    for (const name of Object.keys(commands)) expect(out).toMatch(new RegExp(`^  ${name} +\\S`, 'm'));
+    expect(await layer('help')).toEqual({ code, out, error });
+    expect(await layer('-h')).toEqual({ code, out, error });
+  });
+
+  test.each(Object.keys(commands))('of %s says how it is used, with examples', async (name) => {
+    const { code, out, error } = await layer(name, '--help');
+    expect({ code, error }).toEqual({ code: 0, error: '' });
+    expect(out).toContain(`layer ${name}: ${commands[name]?.summary}`);
+    expect(out).toContain(`Usage: layer ${name} `);
+    expect(out).toMatch(/^Options:$/m);
+    expect(out).toMatch(new RegExp(`^Examples:\\n  layer ${name}`, 'm'));
+    expect(await layer('help', name)).toMatchObject({ out });
+    expect(await layer(name, '-h', '--no-such-option')).toMatchObject({ out });
+  });
+
+  test('knows the instructions', async () => {
+    const { code, out } = await layer('help', 'instructions');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^  RUN BACKGROUND +Starts a command/m);
+    expect(await layer('--help', 'instructions')).toMatchObject({ out });
+  });
+
+  test('is what nothing at all gives, as an error', async () => {
+    const { code, out, error } = await layer();
+    expect({ code, out }).toEqual({ code: 64, out: '' });
+    expect(error).toContain('Usage: layer <command>');
+  });
+});
+
+describe('what is not there', () => {
+  test.each([
+    [['chekc'], 'layer: there is no command "chekc"; did you mean layer check?\n'],
+    [['toString'], 'layer: there is no command "toString"; layer --help lists the commands\n'],
+    [['--verson'], 'layer: there is no option "--verson"; did you mean layer --version?\n'],
+    [['help', 'grahp'], 'layer: there is no command "grahp"; did you mean layer graph?\n'],
+    [
+      ['check', '--fromat', 'json'],
+      'layer check: there is no option --fromat; did you mean --format?\n  layer check --help says how it is used\n',
+    ],
+  ])('%j', async (typed, error) => {
+    expect(await layer(...typed)).toEqual({ code: 64, out: '', error });
+  });
+});
+
+test('--version is one line', async () => {
+  expect(await layer('--version')).toEqual({ code: 0, out: 'layer 1.2.3\n', error: '' });
+});
