@@ -83,7 +83,7 @@ export async function svg(graph: Graph): Promise<string> {
     children: graph.nodes.map((node) => ({ id: node.id, ...sizeOf(node) })),
     edges: graph.edges.map((edge, index) => ({ id: `e${index}`, sources: [edge.from], targets: [edge.to] })),
   });
-  return draw(graph, laidOut).replace(/\d+\.\d{2,}/g, (number) => String(Math.round(Number(number) * 10) / 10));
+  return draw(graph, laidOut);
 }
 
 function draw(graph: Graph, laidOut: ElkNode): string {
@@ -124,7 +124,8 @@ function textWidth(text: string, size: number): number {
 }
 
 function box(node: GraphNode, place: ElkNode | undefined): string {
-  const { x = 0, y = 0, width = 0, height = 0 } = place ?? {};
+  const [x, y] = [round(place?.x ?? 0), round(place?.y ?? 0)];
+  const { width = 0, height = 0 } = place ?? {};
   const radius = node.kind === 'machine' ? height / 2 : cornerRadius;
   const centre = x + width / 2;
   const lines = [node.title, ...node.details].map((line, index) => {
@@ -147,11 +148,9 @@ function rounded(points: readonly ElkPoint[]): string {
     .map((point, index) => {
       const before = points[index - 1];
       const after = points[index + 1];
-      if (!before) return `M${point.x} ${point.y}`;
-      if (!after) return `L${point.x} ${point.y}`;
-      const enter = towards(point, before);
-      const leave = towards(point, after);
-      return `L${enter.x} ${enter.y}Q${point.x} ${point.y} ${leave.x} ${leave.y}`;
+      if (!before) return `M${written(point)}`;
+      if (!after) return `L${written(point)}`;
+      return `L${written(towards(point, before))}Q${written(point)} ${written(towards(point, after))}`;
     })
     .join('');
 }
@@ -160,6 +159,14 @@ function towards(from: ElkPoint, to: ElkPoint): ElkPoint {
   const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
   const part = Math.min(cornerRadius, length / 2) / length;
   return { x: from.x + (to.x - from.x) * part, y: from.y + (to.y - from.y) * part };
+}
+
+function written({ x, y }: ElkPoint): string {
+  return `${round(x)} ${round(y)}`;
+}
+
+function round(pixels: number): number {
+  return Math.round(pixels * 10) / 10;
 }
 
 function arrowHead(kind: GraphEdge['kind']): string {
