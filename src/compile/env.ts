@@ -28,7 +28,7 @@ export function evaluateAssignment(value: string, scope: Scope): string | null {
     } else if (character === '\\') {
       result += value[at + 1] ?? '';
       at += 2;
-    } else if (character === '`' || (character === '(' && result === '')) return null;
+    } else if (character === '`') return null;
     else if (character === '$') {
       const expanded = evaluateDollar(value, at, scope);
       if (expanded === null) return null;

@@ -1,4 +1,4 @@
-import { diagnostic, type Diagnostic } from '../diagnostics/diagnostic.ts';
+import { diagnostic, type Diagnostic, type Note } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/near.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { RepoPath, RepoReader } from '../host.ts';
@@ -60,7 +60,9 @@ export function resolveFrom(context: FromContext, layerfile: Layerfile, ast: Fro
     context.report(diagnostic('lint/bare-base', span, { source }));
     return machine(asked, bare);
   }
-  context.report(diagnostic('from/unknown', span, { source, near: nearSource(asked) }));
+  const near = nearSource(asked);
+  const image = /^[\w./-]+:[\w.-]+$/.test(source) && near === null ? [imageNote(source)] : [];
+  context.report(diagnostic('from/unknown', span, { source, near }, image));
   return { kind: 'unknown', span };
 }
 
@@ -187,7 +189,8 @@ function machineNames(context: FromContext): readonly MachineName[] {
 }
 
 /** What a word that has none of the forms most likely means. */
-function nearSource({ context, layerfile, source }: Asked): string | null {
+function nearSource(asked: Asked): string | null {
+  const { context, layerfile, source } = asked;
   const from = directoryOf(layerfile.path);
   for (const prefix of ['./', '/']) {
     const resolved = resolveSource(from, prefix + source);
@@ -195,13 +198,34 @@ function nearSource({ context, layerfile, source }: Asked): string | null {
       return prefix + source;
   }
   const machines = machineNames(context);
+  const newest = machines.findLast((name) => name.startsWith(`vm/${source}:`));
+  if (newest !== undefined) return newest;
   const bare = nearest(
     source,
     machines.map((name) => name.slice('vm/'.length)),
   );
   return (
-    nearest(source, machines) ?? (bare === null ? null : `vm/${bare}`) ?? nearest(source, context.config.library.keys())
+    nearest(source, machines) ??
+    (bare === null ? null : `vm/${bare}`) ??
+    nearest(source, context.config.library.keys()) ??
+    nearPath(asked)
   );
+}
+
+/** A Layerfile of the repository, from the root or from here, where only the leading `/` or `./` and a letter are missing. */
+function nearPath({ context, layerfile, source }: Asked): string | null {
+  const asked = { own: context.own, repo: context.repo, from: directoryOf(layerfile.path) };
+  return nearLayerfile({ ...asked, source: `/${source}` }) ?? nearLayerfile({ ...asked, source: `./${source}` });
+}
+
+/** How to start from a container image. */
+function imageNote(source: string): Note {
+  const name = `vm/${source.slice(source.lastIndexOf('/') + 1)}`;
+  const example = JSON.stringify({ bases: { [name]: { oci: source } } });
+  return {
+    message: `to start from that container image, put ${example} into .layer/config.json and write FROM ${name}`,
+    span: null,
+  };
 }
 
 /** The Layerfile that a path that leads nowhere most likely means, written the same way. */

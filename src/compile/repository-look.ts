@@ -1,3 +1,4 @@
+import ignore, { type Ignore } from 'ignore';
 import { nearest } from '../diagnostics/near.ts';
 import type { EntryKind, RepoPath, RepoReader } from '../host.ts';
 import { type ListDirectory, expandGlob, parseGlob } from '../ir/glob.ts';
@@ -14,6 +15,8 @@ export interface RepositoryLook {
   matches(pattern: RepoPath): boolean;
   /** The existing name nearest to a missing path, as the whole path; null where none is near. */
   near(path: RepoPath): RepoPath | null;
+  /** Whether the root's `.layerignore` leaves a path out of every COPY. */
+  ignored(path: RepoPath): boolean;
 }
 
 /** Remembers what the repository answered. */
@@ -21,6 +24,7 @@ export class RepositoryMemory {
   private readonly repo: RepoReader;
   private readonly kinds = new Map<RepoPath, EntryKind | null>();
   private readonly lists = new Map<RepoPath, ReturnType<RepoReader['list']>>();
+  private readonly ignoreFiles = new Map<RepoPath, Ignore>();
   private readonly patterns = new Map<RepoPath, boolean>();
 
   constructor(repo: RepoReader) {
@@ -42,6 +46,15 @@ export class RepositoryMemory {
     const list = this.repo.list(path);
     this.lists.set(path, list);
     return list;
+  }
+
+  private ignores(file: RepoPath): Ignore {
+    const known = this.ignoreFiles.get(file);
+    if (known !== undefined) return known;
+    const content = this.repo.read(file);
+    const rules = ignore().add('bytes' in content ? new TextDecoder().decode(content.bytes) : '');
+    this.ignoreFiles.set(file, rules);
+    return rules;
   }
 
   /** How a Layerfile of that repository sees it. */
@@ -67,6 +80,7 @@ export class RepositoryMemory {
         const near = nearest(name, names);
         return near === null ? null : joinPath(directory, near);
       },
+      ignored: (path) => this.ignores(locate(repository, '.layerignore' as RepoPath)).ignores(path),
     };
   }
 }

@@ -1,4 +1,4 @@
-import { lookIntoShell, type SimpleCommand } from './shell.ts';
+import type { ShellLook, SimpleCommand } from './shell.ts';
 
 /** A command that needs a whole machine: its own kernel, its own init, or a daemon that wants them. */
 export interface MachineNeed {
@@ -6,7 +6,7 @@ export interface MachineNeed {
   readonly command: string;
   /** What it needs, as the end of the sentence "`x` …". */
   readonly why: string;
-  /** Offsets in the command line. */
+  /** Offsets in the command line, of the program with its arguments. */
   readonly start: number;
   readonly end: number;
 }
@@ -60,10 +60,10 @@ export const machineCommands: ReadonlyMap<string, string> = new Map([
   ['vagrant', 'starts a virtual machine'],
 ]);
 
-/** The commands in a RUN that need a machine of their own, each program once. */
-export function needsMachine(command: string): readonly MachineNeed[] {
+/** The commands of a RUN (see `lookIntoShell`) that need a machine of their own, each program once. */
+export function needsMachine(look: ShellLook): readonly MachineNeed[] {
   const needs = new Map<string, MachineNeed>();
-  for (const one of lookIntoShell(command).commands) {
+  for (const one of look.commands) {
     const why = machineCommands.get(one.program);
     if (why === undefined || needs.has(one.program) || onlyAsks(one)) continue;
     needs.set(one.program, { command: one.program, why, start: one.start, end: one.end });

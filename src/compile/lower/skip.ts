@@ -22,12 +22,9 @@ export function lowerSkip(lowering: Lowering, ast: SkipRemainingIfAst): SkipIf |
 
 function checkName(lowering: Lowering, { name: word }: ConditionAst): void {
   const name = word.value;
-  if (!isVariableName(name)) {
-    const inner = /^\$?\{?([A-Za-z_][A-Za-z0-9_]*)\}?$/.exec(name)?.[1];
-    if (inner !== undefined) {
-      lowering.report(diagnostic('language/names-only', word.span, { keyword: 'SKIP REMAINING IF', name: inner }));
-    } else if (name !== '') lowering.report(diagnostic('language/env-name', word.span, { name, near: null }));
-  } else if (name === 'EXPOSE_WEBSITE_HOST') lowering.report(diagnostic('language/skip-host', word.span, {}));
+  // What is no name at all was reported when the line was read.
+  if (!isVariableName(name)) return;
+  if (name === 'EXPOSE_WEBSITE_HOST') lowering.report(diagnostic('language/skip-host', word.span, {}));
   else if (lowering.scope.secrets.has(name) || predefinedVariable(name)?.set === 'secret') {
     lowering.report(diagnostic('language/skip-secret', word.span, { name }));
   } else if (!isKnownVariable(lowering, name)) {

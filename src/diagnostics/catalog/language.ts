@@ -75,7 +75,7 @@ once.`,
   'language/names-only': entry<{ keyword: string; name: string }>({
     severity: 'error',
     message: ({ keyword, name }) => `${keyword} takes only the name; write ${name}`,
-    explain: `BUILD ENV, SECRET ENV and SKIP REMAINING IF name variables, without \`$\` and without a value. ENV gives values
+    explain: `BUILD ENV and SECRET ENV name variables, without \`$\` and without a value. ENV gives values
 (\`ENV NAME=value\`); secrets get theirs on the command line, never in a Layerfile.`,
   }),
   'language/build-env-unknown': entry<{ name: string; near: string | null }>({

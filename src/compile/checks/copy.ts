@@ -1,0 +1,37 @@
+import { diagnostic } from '../../diagnostics/diagnostic.ts';
+import { staticText } from '../../ir/expand.ts';
+import { resolveSource } from '../../ir/sources.ts';
+import { chainUp, type Rule } from './rule.ts';
+
+/** COPY or CLONE while a process of the chain already runs in the background; the first one of a file. */
+export const checkCopyAfterBackground: Rule = (checked, report) => {
+  let background = [...chainUp(checked)]
+    .slice(1)
+    .flatMap((one) => one.steps)
+    .find(({ step }) => step.kind === 'run' && step.mode === 'background');
+  for (const lowered of checked.steps) {
+    const { step, ast } = lowered;
+    if (step.kind === 'run' && step.mode === 'background') background ??= lowered;
+    if (background === undefined || (step.kind !== 'copy' && step.kind !== 'clone')) continue;
+    const notes = [{ message: 'the process starts here', span: background.ast.span }];
+    report(diagnostic('lint/copy-after-background', ast.keyword, { keyword: step.kind.toUpperCase() }, notes));
+    return;
+  }
+};
+
+/** A directory among several sources keeps its name, which a writer of Dockerfiles does not expect. */
+export const checkDirectoryAmongSources: Rule = ({ steps, repository }, report) => {
+  for (const { step } of steps) {
+    if (step.kind !== 'copy' || step.sources.length < 2) continue;
+    const destination = staticText(step.destination) ?? '';
+    for (const { path, glob } of step.sources) {
+      const source = staticText(path);
+      const resolved = source === null || glob ? 'outside' : resolveSource(step.from, source);
+      if (source === null || resolved === 'outside' || repository.kind(resolved.path) !== 'directory') continue;
+      const name = resolved.path.slice(resolved.path.lastIndexOf('/') + 1);
+      if (name === '') continue;
+      const into = destination === '.' ? './' : destination;
+      report(diagnostic('lint/directory-among-sources', path.span, { source, name, into }));
+    }
+  }
+};
