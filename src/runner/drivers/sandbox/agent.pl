@@ -417,6 +417,21 @@ sub names {
     return sort grep { $_ ne '.' && $_ ne '..' } readdir $listing;
 }
 
+# Copies what the machine shows, from outside: by the host's cp, but of a directory that was opened inside, so that no link leads it elsewhere.
+sub copyOut {
+    my ($path, $target) = @_;
+    sysopen(my $outer, '/proc/self/ns/mnt', O_RDONLY) or die "namespace: $!\n";
+    enter();
+    my ($resolved, $kind) = resolve($path);
+    return '' if $kind eq '';
+    my ($above, $name) = $kind eq 'directory' ? ($resolved, '.') : $resolved =~ m{^(.*/)([^/]+)\z};
+    sysopen(my $from, $above, O_PATH | O_DIRECTORY) or die "$above: $!\n";
+    check('setns', call('setns', fileno $outer, CLONE_NEWNS));
+    chdir '/proc/self/fd/' . fileno $from or die "$above: $!\n";
+    system('cp', '-a', '-x', '--reflink=auto', '--', $name, "$target/") == 0 or die "$resolved could not be copied\n";
+    return $kind eq 'directory' ? 'directory' : 'file';
+}
+
 # Copies a view into the live root: over what is there, an entry of another kind replaced, as the layer would have looked.
 sub copyIn {
     my ($from, $to) = @_;
@@ -519,6 +534,7 @@ sub request {
             my $source = '/proc/self/fd/' . hold($fields[0]);
             apart($id, sub { enter(); umask 0; copyIn("$source/$_", "/$_") for names($source); () });
         }
+        elsif ($what eq 'copy-out') { apart($id, sub { $SIG{CHLD} = 'DEFAULT'; copyOut(@fields) }) }
         elsif ($what eq 'merge') { my ($to, @from) = @fields;
             apart($id, sub { umask 0; mergeLayer(-d $_ ? '/proc/self/fd/' . hold($_) . '/.' : $_, $to) for @from; () });
         }

@@ -24,7 +24,8 @@ export class SandboxMachine implements Machine {
   readonly #agent: Agent;
   readonly #root: Root;
   readonly #cgroups: MachineCgroups;
-  readonly #views: ViewServer | null;
+  readonly #views: Promise<ViewServer>;
+  #server: ViewServer | null = null;
   readonly #directory: string;
   readonly #dispose: () => Promise<void>;
   readonly #backgrounds: { readonly group: Group }[] = [];
@@ -35,8 +36,8 @@ export class SandboxMachine implements Machine {
     readonly agent: Agent;
     readonly root: Root;
     readonly cgroups: MachineCgroups;
-    /** Null where the machine can have no views. */
-    readonly views: ViewServer | null;
+    /** It is waited for where it is needed first. */
+    readonly views: Promise<ViewServer>;
     readonly directory: string;
     readonly dispose: () => Promise<void>;
   }) {
@@ -44,6 +45,12 @@ export class SandboxMachine implements Machine {
     this.#root = parts.root;
     this.#cgroups = parts.cgroups;
     this.#views = parts.views;
+    void this.#views.then(
+      (server) => {
+        this.#server = server;
+      },
+      () => {},
+    );
     this.#directory = parts.directory;
     this.#dispose = parts.dispose;
   }
@@ -108,9 +115,12 @@ export class SandboxMachine implements Machine {
     await this.#agent.ask('mkdir', encodeName(path), 0o775, 0, 0);
   }
 
+  async addTree(name: string, manifest: string): Promise<void> {
+    await this.#ofViews((server) => server.addTree(name, manifest));
+  }
+
   async addView(view: ViewSpec): Promise<void> {
-    if (this.#views === null) throw new Error('this machine was booted without a view server');
-    await this.#views.addView(view);
+    await this.#ofViews((server) => server.addView(view));
     if ((await this.#living()).length > 0) {
       await this.#agent.ask('copy-in', join(this.#directory, 'views', String(view.ordinal)));
       return;
@@ -127,6 +137,12 @@ export class SandboxMachine implements Machine {
     await this.#root.mount();
   }
 
+  async copyOut(path: GuestPath, directory: string): ReturnType<Machine['copyOut']> {
+    const [kind] = await this.#agent.ask('copy-out', encodeName(path), directory);
+    const copied = kindNamed(kind?.toString());
+    return copied === 'other' ? null : copied;
+  }
+
   async endStep({ keep }: { readonly keep: boolean }): Promise<{
     readonly observations: readonly Observation[];
     readonly fault: string | null;
@@ -135,9 +151,9 @@ export class SandboxMachine implements Machine {
     const alive = this.#alive().length > 0;
     if (alive && this.#cgroups.canFreeze) await this.#cgroups.freeze();
     try {
-      const cut = await this.#views?.cut();
+      const cut = await this.#ofViews((server) => server.cut());
       const state: Kept = keep ? await this.#keep() : { kept: false, why: 'it was not asked for' };
-      return { observations: cut?.observations ?? [], fault: this.#views?.failure ?? cut?.fault ?? null, state };
+      return { observations: cut.observations, fault: cut.fault, state };
     } finally {
       if (alive) await this.#cgroups.thaw();
     }
@@ -180,7 +196,7 @@ export class SandboxMachine implements Machine {
         const code = Number(first?.toString());
         const signal = Number(second?.toString());
         if (!options.stays) stream.close();
-        const failure = this.#views?.failure ?? null;
+        const failure = this.#server?.failure ?? null;
         if (failure !== null) lost(failure);
         else done.resolve(exitOf({ code, signal, starved: this.#cgroups.memoryKills() > kills }));
       });
@@ -190,6 +206,18 @@ export class SandboxMachine implements Machine {
       lost(error.message);
     }
     return job;
+  }
+
+  /** Asks the view server; when it is gone, so is the machine. */
+  async #ofViews<T>(ask: (server: ViewServer) => Promise<T>): Promise<T> {
+    let server: ViewServer | null = null;
+    try {
+      server = await Promise.race([this.#views, this.#agent.gone.then((why) => Promise.reject(new MachineLost(why)))]);
+      return await ask(server);
+    } catch (error) {
+      if (server === null || server.failure !== null) throw new MachineLost(messageOf(error), { cause: error });
+      throw error;
+    }
   }
 
   async #account(name: string): Promise<(Account & { readonly groups: readonly number[] }) | null> {
@@ -296,4 +324,8 @@ function kindNamed(kind: string | undefined): 'file' | 'directory' | 'other' | n
 async function until(holds: () => boolean | Promise<boolean>, limitMs: number): Promise<void> {
   const deadline = Date.now() + limitMs;
   while (!(await holds()) && Date.now() < deadline) await sleep(5);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,14 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A machine's way out: the text of its resolv.conf, and the process that carries its packets. */
-export interface Network extends AsyncDisposable {
-  readonly resolvConf: string;
-}
-
-/** Loopback only. */
-export const noNetwork: Network = { resolvConf: '', [Symbol.asyncDispose]: async () => {} };
-
 /** slirp4netns answers DNS there. */
 export const slirpResolvConf = 'nameserver 10.0.2.3\n';
 
@@ -16,7 +8,7 @@ export const slirpResolvConf = 'nameserver 10.0.2.3\n';
  * Connects the network namespace of a process with the outside by slirp4netns (its manual: the host's loopback is 10.0.2.2 unless disabled).
  * Rejects with what it printed where it does not come up.
  */
-export async function startSlirp(hostPid: number, signal: AbortSignal): Promise<Network> {
+export async function startSlirp(hostPid: number, signal: AbortSignal): Promise<AsyncDisposable> {
   signal.throwIfAborted();
   const child = spawn(
     'setpriv',
@@ -49,5 +41,5 @@ export async function startSlirp(hostPid: number, signal: AbortSignal): Promise<
     signal.throwIfAborted();
     throw new Error(`slirp4netns did not connect the machine: ${complaint.trim() || first}`);
   }
-  return { resolvConf: slirpResolvConf, [Symbol.asyncDispose]: stop };
+  return { [Symbol.asyncDispose]: stop };
 }

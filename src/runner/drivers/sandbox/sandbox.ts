@@ -5,8 +5,7 @@ import type { ViewServer, ViewServerSpec } from '../../fuse/view-server.ts';
 import { Agent } from './agent.ts';
 import { findHierarchies, MachineCgroups } from './cgroup.ts';
 import { SandboxMachine } from './machine.ts';
-import type { Network } from './network.ts';
-import { noNetwork, slirpResolvConf, startSlirp } from './network.ts';
+import { slirpResolvConf, startSlirp } from './network.ts';
 import { ownedName } from './owner.ts';
 import { probeSandbox } from './probe.ts';
 import { Root } from './root.ts';
@@ -44,18 +43,19 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
   started.defer(() => cgroups.remove());
   if (spec.memoryBytes !== null) cgroups.limitMemory(spec.memoryBytes);
   const agent = started.use(await Agent.boot({ directory, hostname: spec.hostname, userXattr, signal }));
-  const network: Network = spec.network === 'outward' ? await startSlirp(agent.hostPid, signal) : noNetwork;
-  started.use(network);
-  const views = started.use(
-    await parts.startViewServer({
-      enter: ['nsenter', `--mount=/proc/${agent.hostPid}/ns/mnt`, '--'],
-      mountpoint: join(directory, 'views'),
-      trees: spec.trees,
-      mtime: spec.mtime,
-      signal,
-    }),
-  );
-  for (const entry of spec.stack) if (entry.kind === 'view') await views.addView(entry.view);
+  const views = parts.startViewServer({
+    enter: ['nsenter', `--mount=/proc/${agent.hostPid}/ns/mnt`, '--'],
+    mountpoint: join(directory, 'views'),
+    trees: spec.trees,
+    mtime: spec.mtime,
+    signal,
+  });
+  started.defer(async () => {
+    const server = await views.catch(() => null);
+    await server?.[Symbol.asyncDispose]();
+  });
+  if (spec.network === 'outward') started.use(await startSlirp(agent.hostPid, signal));
+  for (const entry of spec.stack) if (entry.kind === 'view') await (await views).addView(entry.view);
   const root = new Root({ agent, base: spec.base, directory, userXattr });
   await root.push(spec.stack);
   await root.mount();
@@ -87,7 +87,7 @@ function prepare(spec: MachineSpec): void {
     writeFileSync(join(etc, name), text);
     chmodSync(join(etc, name), 0o644);
   };
-  write('resolv.conf', spec.network === 'outward' ? slirpResolvConf : noNetwork.resolvConf);
+  write('resolv.conf', spec.network === 'outward' ? slirpResolvConf : '');
   write('hostname', `${spec.hostname}\n`);
   write('hosts', `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${spec.hostname}\n`);
 }
