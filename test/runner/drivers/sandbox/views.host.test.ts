@@ -32,7 +32,7 @@ const plain = { mode: 0o775, uid: 0, gid: 0 };
 function copy(ordinal: number, source: string, destination: string, changes: Partial<ViewSpec> = {}): ViewSpec {
   const depth = destination.split('/').length - 1;
   return {
-    ...{ ordinal, tree: 'repository', placement: 'contents', destination: destination as GuestPath },
+    ...{ ordinal, tree: 'repository', placement: 'as', destination: destination as GuestPath },
     sources: [{ path: source as RepoPath, glob: false }],
     ancestors: [{ mode: 0o755, uid: 0, gid: 0 }, ...Array.from({ length: depth }, () => plain)],
     ...changes,
