@@ -233,17 +233,21 @@ sub enter {
 sub execute {
     my ($id, $stays, $uid, $gid, $groups, $cwd, $cgroups, $script, $environment) = @_;
     pipe(my $read, my $write) or die "pipe: $!\n";
+    pipe(my $joined, my $joining) or die "pipe: $!\n";
     fcntl($read, F_SETFL, O_RDONLY | O_NONBLOCK);
     fcntl($read, F_SETPIPE_SZ, 1 << 18);
     my $pid = fork;
     die "fork: $!\n" if !defined $pid;
     if ($pid == 0) {
-        eval { become($write, $uid, $gid, $groups, $cwd, $cgroups, $script, $environment) };
+        eval { become($write, $joining, $uid, $gid, $groups, $cwd, $cgroups, $script, $environment) };
         my $problem = $@ || "cannot start\n";
         syswrite(defined $write && defined fileno $write ? $write : \*STDERR, "layer: $problem");
         POSIX::_exit(126);
     }
     close $write;
+    # Once it is in its control group it cannot be overlooked: only then may anybody ask what runs here.
+    close $joining;
+    sysread($joined, my $nothing, 1);
     $outputs{fileno $read} = { handle => $read, id => $id, stays => $stays, kind => 'output' };
     $children{$pid} = { id => $id, output => fileno $read, kind => 'command' };
     reply($id, 'started', $pid);
@@ -252,10 +256,11 @@ sub execute {
 
 # The child's way into the machine: nothing of the host but the three standard descriptors and the script's comes along.
 sub become {
-    my ($write, $uid, $gid, $groups, $cwd, $cgroups, $script, $environment) = @_;
+    my ($write, $joining, $uid, $gid, $groups, $cwd, $cgroups, $script, $environment) = @_;
     $SIG{$_} = 'DEFAULT' for qw(CHLD PIPE INT TERM HUP);
     POSIX::sigprocmask(POSIX::SIG_SETMASK(), POSIX::SigSet->new());
     writeFile($_, '0') for split /\0/, $cgroups;
+    close $joining;
     call('unshare', CLONE_NEWCGROUP);
     my $name = 'script';
     my $memory = check('memfd_create', call('memfd_create', $name, 0));

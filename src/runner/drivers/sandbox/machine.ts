@@ -175,6 +175,7 @@ export class SandboxMachine implements Machine {
     const done = Promise.withResolvers<Exit>();
     const lost = (why: string): void => done.resolve({ kind: 'lost', why });
     const job = { group, exit: done.promise };
+    const started = Promise.withResolvers<void>();
     try {
       const account = await this.#account(command.user);
       if (account === null) {
@@ -190,6 +191,7 @@ export class SandboxMachine implements Machine {
       ];
       const stream = this.#agent.stream(request, ({ kind, fields }) => {
         const [first, second] = fields;
+        if (kind === 'started') started.resolve();
         if (kind === 'output' && first !== undefined) options.output(first);
         if (kind === 'error') lost(first?.toString() ?? 'it could not be started');
         if (kind !== 'exit') return;
@@ -201,6 +203,7 @@ export class SandboxMachine implements Machine {
         else done.resolve(exitOf({ code, signal, starved: this.#cgroups.memoryKills() > kills }));
       });
       void this.#agent.gone.then(lost);
+      await Promise.race([started.promise, done.promise]);
     } catch (error) {
       if (!(error instanceof MachineLost)) throw error;
       lost(error.message);

@@ -50,10 +50,8 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
     mtime: spec.mtime,
     signal,
   });
-  started.defer(async () => {
-    const server = await views.catch(() => null);
-    await server?.[Symbol.asyncDispose]();
-  });
+  const server = views.catch(() => null);
+  started.defer(async () => await (await server)?.[Symbol.asyncDispose]());
   if (spec.network === 'outward') started.use(await startSlirp(agent.hostPid, signal));
   for (const entry of spec.stack) if (entry.kind === 'view') await (await views).addView(entry.view);
   const root = new Root({ agent, base: spec.base, directory, userXattr });

@@ -119,16 +119,20 @@ describe('views in a sandbox machine', () => {
     await using machine = await workshop.boot({ trees: freeze(many) });
     await machine.addView(copy(0, '', '/root/app'));
     await machine.endStep({ keep: false });
-    await machine.start(command('cd app; for n in {0..2999}; do read x < f$n; echo $n >> /root/done; done'), () => {});
-    const seen = new Set<string>();
-    let longest = 0;
-    for (let step = 0; step < 20; step++) {
+    const reader = await machine.start(
+      command('cd app; for n in {0..2999}; do read x < f$n; echo $n >> /root/done; done'),
+      () => {},
+    );
+    let running = true;
+    void reader.exit.then(() => {
+      running = false;
+    });
+    while (running) {
       const { observations, state, fault } = await machine.endStep({ keep: true });
       expect(fault).toBeNull();
       if (!state.kept) throw new Error(state.why);
       for (const { kind, path } of observations) if (kind === 'content') seen.add(path);
-      const layer = state.layers.at(-1);
-      if (layer === undefined) continue;
+      if (state.layers.length === 0) continue;
       await using then = await workshop.boot({ stack: state.stack.filter(({ kind }) => kind === 'layer') });
       const done = (await shell(then, 'cat /root/done 2>/dev/null || true')).split('\n').filter((line) => line !== '');
       for (const n of done) expect(seen).toContain(`/root/app/f${n}`);
