@@ -1,0 +1,106 @@
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { scratch } from '../support/scratch.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const layer = join(root, 'dist/layer.js');
+
+type Ended = Pick<SpawnSyncReturns<string>, 'status' | 'stdout' | 'stderr'>;
+
+function run(argv: readonly string[], cwd: string, environment: { readonly [name: string]: string } = {}): Ended {
+  const [program = '', ...args] = argv;
+  const plain = { PATH: process.env['PATH'], HOME: '/nonexistent', ...environment };
+  const { status, stdout, stderr } = spawnSync(program, args, { cwd, env: plain, encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+beforeAll(() => {
+  expect(spawnSync(process.execPath, ['.ci/setup.mjs'], { cwd: root, encoding: 'utf8' })).toMatchObject({ status: 0 });
+});
+
+test('is executable and knows its version', () => {
+  expect(run([layer, '--version'], '/')).toEqual({ status: 0, stdout: `layer ${packageJson.version}\n`, stderr: '' });
+});
+
+test('does the same from the sources', () => {
+  const cwd = scratch({ Layerfile: 'FROM vm/debian:12\nrun make\n' });
+  const built = run([layer, 'check'], cwd);
+  expect(built).toMatchObject({ status: 2, stderr: '' });
+  expect(run([process.execPath, join(root, 'src/cli/main.ts'), 'check'], cwd)).toEqual(built);
+});
+
+test('draws pictures with what is installed beside it', () => {
+  const cwd = scratch({ Layerfile: 'FROM vm/debian:12\n' });
+  expect(run([layer, 'graph', '--format', 'svg'], cwd)).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('<svg'),
+  });
+});
+
+test('heeds NO_COLOR and FORCE_COLOR', () => {
+  const cwd = scratch({ Layerfile: 'FROM vm/debian:12\nrun make\n' });
+  expect(run([layer, 'check'], cwd, { FORCE_COLOR: '1' }).stdout).toContain('\u001b[31m');
+  expect(run([layer, 'check'], cwd).stdout).not.toContain('\u001b');
+});
+
+test('says nothing when nobody reads on', () => {
+  const many = Object.fromEntries(
+    Array.from({ length: 300 }, (_, index) => [
+      `${index}/Layerfile`,
+      'FROM vm/debian:12\nrun make\nEXPOSE WEBISTE x\n',
+    ]),
+  );
+  const cwd = scratch(many);
+  const script = '"$1" check | head -n 1; echo "${PIPESTATUS[0]}"';
+  const { stdout, stderr } = run(['bash', '-c', script, 'bash', layer], cwd);
+  expect({ stdout, stderr }).toEqual({ stdout: expect.stringMatching(/^error\[.*\n2\n$/), stderr: '' });
+});
+
+test('says when the directory it is in is gone', () => {
+  const cwd = scratch();
+  const { status, stderr } = run(['bash', '-c', 'rmdir "$PWD"; "$1" check', 'bash', layer], cwd);
+  expect(status).toBe(3);
+  expect(stderr).toMatch(/^layer: the system refused: .*\n$/);
+});
+
+test('takes the blame for what is its own fault', () => {
+  const cwd = scratch({ Layerfile: 'FROM vm/debian:12\n' });
+  writeFileSync(join(cwd, 'break.mjs'), "JSON.stringify = () => { throw new TypeError('broken on purpose'); };\n");
+  const argv = [process.execPath, '--import', join(cwd, 'break.mjs'), layer, 'check', '--format', 'json'];
+  const { status, stdout, stderr } = run(argv, cwd);
+  expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
+  expect(stderr).toMatch(
+    /^layer: this is a bug in layer, not in what you did: broken on purpose\n  LAYER_DEBUG=1 .*\n$/,
+  );
+  expect(run(argv, cwd, { LAYER_DEBUG: '1' }).stderr).toMatch(/TypeError: broken on purpose\n    at /);
+});
+
+test('says which Layerfile may not be read', () => {
+  const cwd = scratch({ Layerfile: 'FROM vm/debian:12\n', 'web/Layerfile': 'FROM vm/debian:12\n' });
+  chmodSync(join(cwd, 'web/Layerfile'), 0);
+  // Root reads everything unless it lays down its capabilities.
+  const asNobodySpecial = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [];
+  const { status, stdout, stderr } = run([...asNobodySpecial, layer, 'check'], cwd);
+  expect({ status, stderr }).toEqual({ status: 2, stderr: '' });
+  expect(stdout).toContain(
+    'error[file/unreadable]: this Layerfile cannot be read: permission denied\n --> web/Layerfile:1:1',
+  );
+});
+
+describe('an old Node', () => {
+  const old = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {
+    if (!existsSync(path)) return false;
+    return Number(spawnSync(path, ['-p', 'process.versions.node.split(".")[0]'], { encoding: 'utf8' }).stdout) < 24;
+  });
+
+  test('is named, with what is needed', ({ annotate }) => {
+    if (old === undefined) return void annotate('no Node older than 24 on this machine');
+    const { status, stdout, stderr } = run([old, layer, 'check'], '/');
+    expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
+    expect(stderr).toMatch(/^layer needs Node 24 or newer; this is Node \d+\.\d+\.\d+ \(.*\)\n$/);
+  });
+});
