@@ -36,7 +36,7 @@ export type RunnerOutcome =
 
 /** Everything that can happen in a run. Reporters switch over it. */
 export type Event =
-  | { readonly kind: 'runStarted'; readonly runners: readonly RunnerName[]; readonly jobs: number }
+  | { readonly kind: 'runStarted'; readonly layers: readonly LayerId[]; readonly jobs: number }
   | { readonly kind: 'runnerStarted'; readonly runner: RunnerName }
   | { readonly kind: 'runnerEnded'; readonly runner: RunnerName; readonly outcome: RunnerOutcome; readonly durationMs: number }
   /** SPLIT: these go on from here. */
@@ -49,8 +49,6 @@ export type Event =
       readonly reads: number;
       /** What it took when it ran. */
       readonly savedMs: number;
-      /** Whether its state may yet be needed and is not kept: then it may have to run all the same. */
-      readonly kept: boolean;
     }
   | { readonly kind: 'machineStarting'; readonly runner: RunnerName; readonly from: InstanceId | null }
   | { readonly kind: 'machineReady'; readonly runner: RunnerName; readonly durationMs: number }

@@ -75,12 +75,16 @@ export interface Variables {
 export interface Secrets {
   /** Null where nobody gave it. */
   value(name: string): string | null;
+  /** A predefined secret, which may be missing. */
+  optional(name: string): boolean;
   /** AWS link: the region and the host's credentials as variables; a reason where there are none. */
-  aws(region: string): Promise<Readonly<Record<string, string>> | { readonly failure: string }>;
+  aws(
+    region: string,
+  ): Promise<{ readonly variables: Readonly<Record<string, string>> } | { readonly failure: string }>;
   /** A filter that hides the secrets in a stream. */
   masker(): Masker;
   /** How to give a missing one. */
-  readonly advice: (name: string) => string;
+  advice(name: string): string;
 }
 
 export interface Masker {

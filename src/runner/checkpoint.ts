@@ -1,0 +1,35 @@
+import type { Chain } from './chain.ts';
+import { isWorking } from './instruction.ts';
+
+/** Work that is worth a snapshot which costs something. */
+const worthMs = 20_000;
+
+/**
+ * Whether the state after a step becomes a snapshot. Always at a Layerfile's end, before SPLIT, BUTTON and a possible end by SKIP REMAINING IF,
+ * after RUN REPEATABLE and where CHECKPOINT follows; never else once CHECKPOINT disabled stands; otherwise where it is cheap or the work since the last one is worth it.
+ */
+export function wantsSnapshot({
+  chain,
+  index,
+  cheap,
+  sinceLastMs,
+}: {
+  readonly chain: Chain;
+  readonly index: number;
+  readonly cheap: boolean;
+  readonly sinceLastMs: number;
+}): boolean {
+  const here = chain.steps[index];
+  if (!here) throw new Error('no such step');
+  if (here.step.kind === 'run' && here.step.mode === 'repeatable') return true;
+  for (const { step, layer } of chain.steps.slice(index + 1)) {
+    if (layer !== here.layer || isWorking(step)) break;
+    if (step.kind === 'split' || step.kind === 'button' || step.kind === 'skipIf') return true;
+    if (step.kind === 'checkpoint' && step.mode === 'here') return true;
+  }
+  const later = chain.steps.slice(index + 1).find(({ step }) => isWorking(step));
+  if (!later || later.layer !== here.layer) return true;
+  const last = chain.steps.slice(0, index).findLast(({ step }) => step.kind === 'checkpoint')?.step;
+  if (last?.kind === 'checkpoint' && last.mode === 'disabled') return false;
+  return cheap || sinceLastMs >= worthMs;
+}

@@ -1,0 +1,116 @@
+import { createBench, sleep, type Bench } from './bench.ts';
+import type { RunContext } from './context.ts';
+import type { Machine } from './driver.ts';
+import type { Position } from './position.ts';
+import type { MtimeTable } from './store.ts';
+import { renewVolumes } from './volumes.ts';
+
+/** What was restored is not good enough: go on from a position whose `next` is `before` at most. */
+export interface GoBack {
+  readonly kind: 'again';
+  readonly before: number;
+  readonly note: string;
+}
+
+/** A machine that stands at a position, with what ran in its background up again. Whoever opened it disposes `machine`. */
+export interface OpenMachine {
+  readonly kind: 'open';
+  readonly machine: Machine;
+  readonly bench: Bench;
+  readonly aws: { variables: Readonly<Record<string, string>> };
+  /** The first RUN BACKGROUND that was started again; null where none was. */
+  readonly restartedAt: number | null;
+  readonly mtimes: MtimeTable | null;
+}
+
+const portWaitMs = 60_000;
+
+/** Boots or restores a machine at the last position of a trail, which must have data. */
+export async function openMachine(
+  trail: readonly Position[],
+  context: RunContext,
+): Promise<OpenMachine | GoBack | { readonly kind: 'broken'; readonly why: string }> {
+  const { ports, emit, runner, signal, chain } = context;
+  const from = trail.at(-1);
+  if (!from?.data) throw new Error('a machine starts where there is a snapshot');
+  if (context.mode.kind !== 'work') throw new Error('a machine needs frozen inputs');
+  const began = ports.clock.now();
+  emit({ kind: 'machineStarting', runner, from: from.next === 0 ? null : from.instance });
+  const base = await ports.bases.provide(chain.machine, {
+    progress: (message) => emit({ kind: 'baseProgress', machine: chain.machine.name, message }),
+    signal,
+  });
+  if ('failure' in base) return { kind: 'broken', why: base.failure };
+  const aws: { variables: Readonly<Record<string, string>> } = { variables: {} };
+  if (from.aws !== null) {
+    const found = await ports.secrets.aws(from.aws);
+    if ('failure' in found) return { kind: 'broken', why: found.failure };
+    aws.variables = found.variables;
+  }
+  const persistent = chain.persistentFrom < chain.steps.length;
+  const before = from.data.mtimes ? [from.data.mtimes] : [];
+  const manifests = await context.mode.inputs.manifests(persistent ? { before, startNs: context.startNs } : 'plain');
+  const machine = await ports.driver.boot(
+    {
+      hostname: hostname(runner.id),
+      base,
+      stack: await renewVolumes(from.data.stack, context),
+      trees: manifests.files,
+      mtime: persistent ? 'persistent' : 'plain',
+      memoryBytes: chain.memoryBytes,
+      network: ports.network,
+      directory: await ports.store.directory(),
+    },
+    signal,
+  );
+  try {
+    const bench = createBench(machine, context, () => aws.variables);
+    const restarted = await restart(trail, { bench, context });
+    if (restarted.kind === 'up') {
+      emit({ kind: 'machineReady', runner, durationMs: ports.clock.now() - began });
+      return { kind: 'open', machine, bench, aws, restartedAt: restarted.first, mtimes: manifests.mtimes };
+    }
+    await machine[Symbol.asyncDispose]();
+    return restarted;
+  } catch (error) {
+    await machine[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function hostname(id: string): string {
+  const name = id.toLowerCase().replace(/[^a-z0-9-]+/g, '-');
+  return name.slice(0, 63).replace(/^-+|-+$/g, '') || 'machine';
+}
+
+/** Starts again what ran in the background of a snapshot, and waits until it listens where it listened. */
+async function restart(
+  trail: readonly Position[],
+  { bench, context }: { readonly bench: Bench; readonly context: RunContext },
+): Promise<{ readonly kind: 'up'; readonly first: number | null } | GoBack> {
+  const { chain, emit, runner, ports, signal } = context;
+  const records = (trail.at(-1)?.state.background ?? []).filter((one) => !one.ended);
+  const first = records[0]?.step ?? null;
+  for (const { step, ports: awaited } of records) {
+    const chainStep = chain.steps[step];
+    const position = trail.find((one) => one.next === step);
+    if (!chainStep || !position) throw new Error('a background process without its step');
+    const title = chainStep.step.title;
+    emit({ kind: 'note', runner, level: 'info', message: `starting again: ${title}` });
+    const { ended } = await bench.background(chainStep, position);
+    const again = (why: string) =>
+      ({ kind: 'again', before: first ?? 0, note: `${title} ${why} after a restore: going back to before it` }) as const;
+    if (ended !== null && !(ended.kind === 'exited' && ended.code === 0)) return again('did not stay up');
+    const deadline = ports.clock.now() + portWaitMs;
+    for (;;) {
+      signal.throwIfAborted();
+      const open = await bench.ports(step);
+      if (awaited.every((port) => open.includes(port))) break;
+      if (bench.ended(step) !== null) return again('ended');
+      if (ports.clock.now() > deadline) return again(`did not listen on ${awaited.join(', ')} again within 60 s`);
+      await sleep(50, signal);
+    }
+  }
+  return { kind: 'up', first };
+}
+

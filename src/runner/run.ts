@@ -1,0 +1,81 @@
+import type { LayerId, Plan } from '../ir/ir.ts';
+import { closure, type Chain } from './chain.ts';
+import type { Forced } from './context.ts';
+import type { Event, Listener, RunOutcome } from './events.ts';
+import type { RunPorts } from './ports.ts';
+import { schedule, type Finished } from './schedule.ts';
+import { serveAll } from './serve.ts';
+import { createSlots } from './slots.ts';
+
+/** What `layer run` is asked to do. */
+export interface RunRequest {
+  readonly plan: Plan;
+  readonly wanted: readonly LayerId[];
+  readonly ports: RunPorts;
+  /** Machines at the same time. */
+  readonly jobs: number;
+  /** One that fails stops only those that need it. */
+  readonly keepGoing: boolean;
+  /** From which step of a chain on everything runs although it could be skipped. */
+  readonly forced: (chain: Chain) => Forced;
+  readonly listener: Listener;
+  /** A person stops the run. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs a Plan: first only looks whether anything has to run; if so, makes the input stand still and goes to work. */
+export async function run(request: RunRequest): Promise<RunOutcome> {
+  const { plan, ports, listener, signal } = request;
+  const began = ports.clock.now();
+  const layers = closure(plan, request.wanted);
+  const common = { plan, layers, ports, keepGoing: request.keepGoing, forced: request.forced, signal };
+  const startNs = BigInt(began) * 1_000_000n;
+  const end = (outcome: RunOutcome): RunOutcome => {
+    listener({ kind: 'runEnded', outcome, durationMs: ports.clock.now() - began });
+    return outcome;
+  };
+  listener({ kind: 'runStarted', layers: layers.map((layer) => layer.id), jobs: request.jobs });
+
+  const seen: Event[] = [];
+  const looked = await schedule({
+    ...common,
+    mode: { kind: 'look', trees: ports.inputs },
+    slots: createSlots(Infinity),
+    emit: (event) => seen.push(event),
+    startNs,
+  });
+  if (looked.every((one) => one.end.kind === 'done') && ports.expose.serve === null) {
+    for (const event of seen) listener(event);
+    return end('passed');
+  }
+  if (signal.aborted) return end('interrupted');
+
+  const inputs = await ports.inputs.freeze(signal);
+  if ('failure' in inputs) {
+    listener({ kind: 'note', runner: null, level: 'warning', message: inputs.failure });
+    return end(signal.aborted ? 'interrupted' : 'broken');
+  }
+  const finished = await schedule({
+    ...common,
+    mode: { kind: 'work', inputs },
+    slots: createSlots(request.jobs),
+    emit: listener,
+    startNs,
+  });
+  await ports.store.sync();
+  const outcome = outcomeOf(finished, signal);
+  if (outcome === 'passed' && ports.expose.serve !== null) await serveAll(finished);
+  await ports.store.collect();
+  return end(outcome);
+}
+
+function outcomeOf(finished: readonly Finished[], signal: AbortSignal): RunOutcome {
+  const has = (kind: Finished['end']['kind']): boolean => finished.some((one) => one.end.kind === kind);
+  if (signal.aborted) return 'interrupted';
+  if (has('broken')) return 'broken';
+  if (has('failed')) return 'failed';
+  return has('waiting') ? 'waiting' : has('cancelled') ? 'failed' : 'passed';
+}
+
+/** What forces nothing. */
+export const nothingForced: Forced = { from: Infinity, reason: '' };

@@ -1,0 +1,280 @@
+import type { Bench } from './bench.ts';
+import type { ChainStep } from './chain.ts';
+import { wantsSnapshot } from './checkpoint.ts';
+import type { RunContext } from './context.ts';
+import type { Exit, Kept, Machine } from './driver.ts';
+import { MachineLost } from './driver.ts';
+import { isWorking } from './instruction.ts';
+import { keyStep, type KeyedStep } from './lookup.ts';
+import { stepName } from './names.ts';
+import type { Position } from './position.ts';
+import { record } from './record.ts';
+import { openMachine, type GoBack, type OpenMachine } from './restore.ts';
+import type { BackgroundRecord, MachineState } from './state.ts';
+import type { MtimeTable, SnapshotData } from './store.ts';
+import { passed, skippedByCondition, steer } from './steer.ts';
+import { workStep, type Worked } from './step.ts';
+import type { Observation } from './view/view.ts';
+import { publishVolumes } from './volumes.ts';
+
+/** How a stretch of work on one machine ended. */
+export type SessionEnd =
+  | { readonly kind: 'done'; readonly trail: readonly Position[] }
+  /** At an open BUTTON: the machine is gone, its state is kept where it could be. */
+  | { readonly kind: 'button'; readonly trail: readonly Position[]; readonly chainStep: ChainStep }
+  | GoBack
+  | { readonly kind: 'failed'; readonly why: string }
+  | { readonly kind: 'cancelled'; readonly why: string }
+  | { readonly kind: 'broken'; readonly why: string };
+
+export interface SessionStart {
+  /** All positions from the chain's root to the one to restore, which has data. */
+  readonly trail: readonly Position[];
+  readonly context: RunContext;
+  /** Stop before this step. */
+  readonly stop: number;
+  /** Why a step runs that comes before anything else did. */
+  readonly reason: (index: number) => string | null;
+}
+
+/** Boots or restores a machine and does all steps from there on, each with its instance, until the end, a BUTTON or a failure. */
+export async function session(start: SessionStart): Promise<SessionEnd> {
+  const { context } = start;
+  const release = await context.slots.take(context.signal);
+  const slot = { release };
+  try {
+    return await sessionInSlot(start, slot);
+  } catch (error) {
+    if (context.signal.aborted) return { kind: 'cancelled', why: 'stopped' };
+    if (error instanceof MachineLost) return { kind: 'broken', why: `the machine was lost: ${error.message}` };
+    throw error;
+  } finally {
+    slot.release();
+  }
+}
+
+async function sessionInSlot(start: SessionStart, slot: { release: () => void }): Promise<SessionEnd> {
+  const { context } = start;
+  const opened = await openMachine(start.trail, context);
+  if (opened.kind !== 'open') return opened;
+  await using machine = opened.machine;
+  return work(start, { ...opened, machine, slot });
+}
+
+interface Machinery extends Omit<OpenMachine, 'kind'> {
+  readonly slot: { release: () => void };
+}
+
+/** What the machine's state stands on while it works. */
+interface Keeping {
+  /** The last state that was kept, while nothing came after it. */
+  data: SnapshotData | null;
+  notKept: string | null;
+  keptAtMs: number;
+  /** Nothing before was lost: what follows may be stored and built on. */
+  sound: boolean;
+  /** The store still has room. */
+  room: boolean;
+}
+
+async function work(start: SessionStart, machinery: Machinery): Promise<SessionEnd> {
+  const { context, stop } = start;
+  const { slot } = machinery;
+  const { chain, emit, runner, signal, ports } = context;
+  const trail = [...start.trail];
+  let position = trail.at(-1) as Position;
+  const keeping: Keeping = { data: position.data, notKept: null, keptAtMs: ports.clock.now(), sound: true, room: true };
+  for (;;) {
+    signal.throwIfAborted();
+    const chainStep = chain.steps[position.next];
+    if (!chainStep || position.next >= stop) break;
+    if (!isWorking(chainStep.step)) {
+      const steered = steer(chainStep, position, context);
+      if (steered.kind === 'button') return { kind: 'button', trail, chainStep };
+      if (steered.kind === 'wait') {
+        const ids = steered.step.layers.map((one) => one.id);
+        emit({ kind: 'waiting', runner, for: ids });
+        slot.release();
+        const why = await context.awaited(ids);
+        if (why !== null) return { kind: 'cancelled', why };
+        slot.release = await context.slots.take(signal);
+        position = passed(chainStep, position, context).position;
+      } else {
+        if (steered.position.next > position.next + 1) {
+          emit({ kind: 'remainingSkipped', step: stepName(chainStep, runner), count: skippedByCondition(chainStep, context) });
+        }
+        position = steered.position;
+      }
+      trail.push(position);
+      continue;
+    }
+    const own = start.reason(chainStep.index);
+    const result = await oneStep(chainStep, { position, context, machinery, keeping, reason: own });
+    if (result.kind === 'failed') {
+      const at = machinery.restartedAt;
+      if (at !== null && result.again) {
+        return { kind: 'again', before: at, note: `${chainStep.step.title} failed after background processes were started again: repeating it from before them` };
+      }
+      return failure(chainStep, result, context);
+    }
+    position = result.position;
+    trail.push(position);
+  }
+  if (position.next >= chain.steps.length && position.state.caches.length > 0 && (context.copy ?? 0) === 0) {
+    const { machine } = machinery;
+    const stack = keeping.data?.stack ?? trail.findLast((one) => one.data !== null)?.data?.stack ?? [];
+    for (const why of await publishVolumes(position.state.caches, { machine, context, stack })) {
+      emit({ kind: 'note', runner, level: 'warning', message: `CACHE was not saved: ${why}` });
+    }
+  }
+  return { kind: 'done', trail };
+}
+
+function failure(
+  chainStep: ChainStep,
+  result: { readonly exit: Exit; readonly why: string; readonly tail: string },
+  context: RunContext,
+): SessionEnd {
+  const { exit, why, tail } = result;
+  if (context.signal.aborted || exit.kind === 'cancelled') return { kind: 'cancelled', why: 'stopped' };
+  context.emit({ kind: 'stepFailed', step: stepName(chainStep, context.runner), exit, why, tail });
+  return { kind: exit.kind === 'lost' ? 'broken' : 'failed', why: `${chainStep.step.title}: ${why}` };
+}
+
+type StepResult =
+  | { readonly kind: 'done'; readonly position: Position }
+  | { readonly kind: 'failed'; readonly exit: Exit; readonly why: string; readonly tail: string; readonly again: boolean };
+
+/** Does one working step: expand, exec, end the step, keep its state, store its instance. */
+async function oneStep(
+  chainStep: ChainStep,
+  {
+    position,
+    context,
+    machinery,
+    keeping,
+    reason,
+  }: {
+    readonly position: Position;
+    readonly context: RunContext;
+    readonly machinery: Machinery;
+    readonly keeping: Keeping;
+    readonly reason: string | null;
+  },
+): Promise<StepResult> {
+  const { emit, runner, ports } = context;
+  const { bench, machine, aws } = machinery;
+  const step = stepName(chainStep, runner);
+  emit({ kind: 'stepStarted', step, reason: reason ?? 'a step before it ran', because: reason === null ? 'follows' : 'cause' });
+  const beganMs = ports.clock.now();
+  const keyed = await keyStep(chainStep, position, context);
+  if ('wrong' in keyed) return { kind: 'failed', exit: { kind: 'exited', code: 1 }, why: keyed.wrong, tail: '', again: false };
+  await learnTree(keyed, machinery, context);
+  const worked = await workStep(keyed, { chainStep, position, bench, context, aws });
+  if (worked.kind === 'failed') return { ...worked, again: chainStep.step.kind === 'run' && worked.exit.kind !== 'cancelled' };
+  const ended = await endStep(chainStep, { worked, bench, machine, context, keeping, mtimes: machinery.mtimes });
+  const durationMs = ports.clock.now() - beganMs;
+  emit({ kind: 'stepEnded', step, exit: worked.exit, durationMs, reads: ended.observations.length });
+  const background = await backgroundOf(worked.state, bench);
+  const instance = await record({
+    keyed,
+    parent: position.instance,
+    title: chainStep.step.title,
+    observations: ended.observations,
+    state: { ...worked.state, background },
+    view: worked.view?.spec ?? null,
+    exit: worked.exit,
+    outputTail: worked.tail,
+    durationMs,
+    data: ended.data,
+    notKept: ended.notKept,
+    createdAt: ports.clock.now(),
+  });
+  if (keeping.sound && keeping.room) {
+    const stored = await ports.store.insert(instance);
+    if (!stored.stored) {
+      keeping.room = false;
+      emit({ kind: 'stepNotKept', step, why: stored.why });
+    }
+  }
+  return {
+    kind: 'done',
+    position: {
+      ...position,
+      next: chainStep.index + 1,
+      instance: instance.id,
+      state: instance.state,
+      views: worked.view ? [...position.views, worked.view] : position.views,
+      aws: worked.aws,
+      data: keeping.sound ? ended.data : null,
+      notKept: ended.notKept,
+      found: false,
+    },
+  };
+}
+
+/** Those that are up, as they are now, and those that had ended before. */
+async function backgroundOf(state: MachineState, bench: Bench): Promise<readonly BackgroundRecord[]> {
+  const now = await bench.records();
+  const before = state.background.filter((one) => one.ended && now.every(({ step }) => step !== one.step));
+  return [...before, ...now].sort((a, b) => a.step - b.step);
+}
+
+/** A CLONE's tree may have become known after the machine was booted. */
+async function learnTree(keyed: KeyedStep, machinery: Machinery, context: RunContext): Promise<void> {
+  if (keyed.instruction.kind !== 'clone' || keyed.tree === null || context.mode.kind !== 'work') return;
+  const { files } = await context.mode.inputs.manifests('plain');
+  const manifest = files[keyed.tree];
+  if (manifest !== undefined) await machinery.machine.addTree(keyed.tree, manifest);
+}
+
+async function endStep(
+  chainStep: ChainStep,
+  {
+    worked,
+    bench,
+    machine,
+    context,
+    keeping,
+    mtimes,
+  }: {
+    readonly worked: Extract<Worked, { kind: 'done' }>;
+    readonly bench: Bench;
+    readonly machine: Machine;
+    readonly context: RunContext;
+    readonly keeping: Keeping;
+    readonly mtimes: MtimeTable | null;
+  },
+): Promise<{ readonly observations: readonly Observation[]; readonly data: SnapshotData | null; readonly notKept: string | null }> {
+  const { ports, chain, emit, runner } = context;
+  const step = stepName(chainStep, runner);
+  const cheap = !bench.busy || ports.driver.can.snapshotLive;
+  const now = ports.clock.now();
+  const wanted = wantsSnapshot({ chain, index: chainStep.index, cheap, sinceLastMs: now - keeping.keptAtMs });
+  let observations: readonly Observation[] = [];
+  if (worked.touched || bench.busy) {
+    const ended = await machine.endStep({ keep: wanted || cheap });
+    observations = ended.observations;
+    if (ended.fault !== null) {
+      keeping.sound = false;
+      emit({ kind: 'stepNotKept', step, why: ended.fault });
+    }
+    take(ended.state, { keeping, now, mtimes });
+    if (!ended.state.kept && (wanted || cheap)) emit({ kind: 'stepNotKept', step, why: ended.state.why });
+  }
+  return { observations, data: wanted ? keeping.data : null, notKept: wanted ? keeping.notKept : null };
+}
+
+function take(
+  state: Kept,
+  { keeping, now, mtimes }: { readonly keeping: Keeping; readonly now: number; readonly mtimes: MtimeTable | null },
+): void {
+  if (!state.kept) {
+    keeping.data = null;
+    keeping.notKept = state.why;
+    return;
+  }
+  keeping.data = { stack: state.stack, mtimes };
+  keeping.notKept = null;
+  keeping.keptAtMs = now;
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { posix } from 'node:path';
+import type { GuestPath } from '../host.ts';
+import type { RunContext } from './context.ts';
+import type { Machine, StackEntry } from './driver.ts';
+import type { Volume } from './store.ts';
+
+/** The newest volume that this run may read at a path. */
+async function newest(path: GuestPath, context: RunContext): Promise<Volume | null> {
+  const { store, scope } = context.ports;
+  for (const one of scope.readable) {
+    const volume = await store.volume(one, path);
+    if (volume) return volume;
+  }
+  return null;
+}
+
+/** Lays the saved content of CACHE paths into a machine; the paths with links followed. */
+export async function mountVolumes(
+  paths: readonly GuestPath[],
+  { machine, context }: { readonly machine: Machine; readonly context: RunContext },
+): Promise<readonly GuestPath[]> {
+  const resolved: GuestPath[] = [];
+  for (const path of paths) {
+    const at = (await machine.resolve(path)).path;
+    resolved.push(at);
+    const volume = await newest(at, context);
+    if (volume) await machine.addLayer(volume.directory, volume.at);
+  }
+  return resolved;
+}
+
+/** A snapshot's stack with each volume replaced by the newest that stems from it. */
+export async function renewVolumes(stack: readonly StackEntry[], context: RunContext): Promise<readonly StackEntry[]> {
+  const { store } = context.ports;
+  const renewed: StackEntry[] = [];
+  for (const entry of stack) {
+    const old = entry.kind === 'layer' && entry.at !== null ? await store.volumeOf(entry.directory) : null;
+    const now = old && (await newest(old.path, context));
+    const fresh = old && now && (await store.descends(now.id, old.id)) ? now : null;
+    renewed.push(fresh ? { kind: 'layer', directory: fresh.directory, at: fresh.at } : entry);
+  }
+  return renewed;
+}
+
+/** Saves what lies at the CACHE paths of a machine whose Layerfile has succeeded; why not, where that failed. */
+export async function publishVolumes(
+  paths: readonly GuestPath[],
+  {
+    machine,
+    context,
+    stack,
+  }: { readonly machine: Machine; readonly context: RunContext; readonly stack: readonly StackEntry[] },
+): Promise<readonly string[]> {
+  const { store, scope } = context.ports;
+  const failures: string[] = [];
+  const mounted = await mountedVolumes(stack, context);
+  for (const path of paths) {
+    const parent = mounted.findLast((volume) => volume.path === path);
+    const directory = await store.directory();
+    const kind = await machine.copyOut(path, directory);
+    if (kind === null) continue;
+    const at = (kind === 'directory' ? path : posix.dirname(path)) as GuestPath;
+    const volume: Volume = { id: randomUUID(), parent: parent?.id ?? null, path, directory, at };
+    const stored = await store.publishVolume(scope.own, volume);
+    if (!stored.stored) failures.push(stored.why);
+  }
+  return failures;
+}
+
+async function mountedVolumes(stack: readonly StackEntry[], context: RunContext): Promise<readonly Volume[]> {
+  const volumes: Volume[] = [];
+  for (const entry of stack) {
+    const volume = entry.kind === 'layer' && entry.at !== null ? await context.ports.store.volumeOf(entry.directory) : null;
+    if (volume) volumes.push(volume);
+  }
+  return volumes;
+}
