@@ -1,0 +1,215 @@
+import { randomBytes } from 'node:crypto';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
+import type { GuestPath } from '../../host.ts';
+import type { KeyPart } from '../key.ts';
+import type { Instance, Stored, TraceStore, Volume } from '../store.ts';
+import { collect } from './local/collector.ts';
+import { formatVersion, openDatabase, transaction, writeFailure } from './local/database.ts';
+import { fromRow, layerPaths, toRow, type InstanceRow } from './local/instance-rows.ts';
+import { bootId, startTime } from './local/process-identity.ts';
+
+/** Values of one key that are kept; the least recently used goes first. */
+const valuesPerKey = 8;
+
+interface VolumeRow {
+  readonly id: string;
+  readonly parent: string | null;
+  readonly path: string;
+  readonly directory: string;
+  readonly at: string;
+}
+
+/**
+ * The store of one machine: rows in SQLite, snapshots in directories beside it, at `<directory>/v<format>`. Opening it drops what an earlier boot left unsynced.
+ * A directory that cannot be made or written throws the system's error.
+ */
+export function openLocalStore(directory: string): TraceStore {
+  const root = join(directory, `v${formatVersion}`);
+  mkdirSync(join(root, 'layers'), { recursive: true, mode: 0o700 });
+  const database = openDatabase(root);
+  const boot = bootId();
+  const session = openSession(database, boot);
+  dropUnsynced(database, boot);
+  const hmacKey = (database.prepare(`select value from meta where key = 'hmac'`).get() as { value: string }).value;
+  const candidates = database.prepare('select * from instances where key = ? and retired = 0 order by sequence desc');
+  const relativePath = (path: string): string => relative(root, path);
+  const toVolume = (row: VolumeRow): Volume => ({
+    id: row.id,
+    parent: row.parent,
+    path: row.path as GuestPath,
+    directory: join(root, row.directory),
+    at: row.at as GuestPath,
+  });
+
+  let changed = false;
+  const write = (work: () => void): Stored => {
+    changed = true;
+    try {
+      transaction(database, work);
+      return { stored: true };
+    } catch (error) {
+      const why = writeFailure(error);
+      if (why === null) throw error;
+      return { stored: false, why };
+    }
+  };
+
+  return {
+    hmacKey,
+    async candidates(key) {
+      return (candidates.all(key) as unknown as InstanceRow[]).map((row) => fromRow(row, root));
+    },
+    async siblings(parent) {
+      const rows = database
+        .prepare('select title, parts from instances where parent = ? order by sequence desc limit 20')
+        .all(parent) as unknown as { title: string; parts: string }[];
+      return rows.map(({ title, parts }) => ({ title, keyParts: JSON.parse(parts) as readonly KeyPart[] }));
+    },
+    async insert(instance) {
+      return write(() => insert(instance, { database, root, boot }));
+    },
+    async retire(ids) {
+      changed = true;
+      const retire = database.prepare('update instances set retired = 1 where id = ?');
+      transaction(database, () => ids.forEach((id) => retire.run(id)));
+    },
+    async touch(ids) {
+      if (ids.length === 0) return;
+      const touch = database.prepare('update instances set used_at = ? where id = ?');
+      const now = Date.now();
+      try {
+        transaction(database, () => ids.forEach((id) => touch.run(now, id)));
+      } catch (error) {
+        // Only the order of eviction suffers.
+        if (writeFailure(error) === null) throw error;
+      }
+    },
+    async directory() {
+      changed = true;
+      const name = randomBytes(8).toString('hex');
+      database.prepare('insert into directories values (?, ?, null)').run(name, session);
+      const path = join(root, 'layers', name);
+      mkdirSync(path, { mode: 0o700 });
+      return path;
+    },
+    async volume(scope, path) {
+      const rows = database
+        .prepare('select * from volumes where scope = ? and path = ? order by sequence desc')
+        .all(scope, path) as unknown as VolumeRow[];
+      const row = rows.find((one) => existsSync(join(root, one.directory)));
+      return row ? toVolume(row) : null;
+    },
+    async volumeOf(path) {
+      const row = database.prepare('select * from volumes where directory = ?').get(relativePath(path));
+      return row ? toVolume(row as unknown as VolumeRow) : null;
+    },
+    async descends(volume, ancestor) {
+      const parentOf = database.prepare('select parent from volumes where id = ?');
+      for (let id: string | null = volume; id !== null;) {
+        if (id === ancestor) return true;
+        id = (parentOf.get(id) as { parent: string | null } | undefined)?.parent ?? null;
+      }
+      return false;
+    },
+    async publishVolume(scope, volume) {
+      return write(() => {
+        database
+          .prepare('insert into volumes (id, scope, path, parent, directory, at, boot) values (?, ?, ?, ?, ?, ?, ?)')
+          .run(volume.id, scope, volume.path, volume.parent, relativePath(volume.directory), volume.at, boot);
+        dropOldVolumes(database, { scope, path: volume.path });
+        database.prepare('insert into layers values (?, ?)').run(volume.id, relativePath(volume.directory));
+      });
+    },
+    async nextJob() {
+      return transaction(database, () => {
+        const row = database
+          .prepare(`update meta set value = cast(value as integer) + 1 where key = 'jobs' returning value`)
+          .get() as { value: string };
+        return Number(row.value);
+      });
+    },
+    async sync() {
+      const waiting = database
+        .prepare('select (select count(*) from instances where synced = 0) + (select count(*) from volumes where synced = 0) as count')
+        .get() as { count: number };
+      if (waiting.count === 0) return;
+      const last = database.prepare('select (select max(sequence) from instances) as one, (select max(sequence) from volumes) as two').get() as {
+        one: number | null;
+        two: number | null;
+      };
+      await promisify(execFile)('sync', ['--file-system', root]);
+      write(() => {
+        database.prepare('update instances set synced = 1 where sequence <= ?').run(last.one);
+        database.prepare('update volumes set synced = 1 where sequence <= ?').run(last.two);
+      });
+    },
+    async collect() {
+      return { directories: collect(database, { root, boot, without: null }) };
+    },
+    async [Symbol.asyncDispose]() {
+      if (changed) collect(database, { root, boot, without: session });
+      database.prepare('delete from sessions where id = ?').run(session);
+      database.close();
+    },
+  };
+}
+
+function openSession(database: DatabaseSync, boot: string): string {
+  const id = randomBytes(8).toString('hex');
+  database
+    .prepare('insert into sessions values (?, ?, ?, ?, ?)')
+    .run(id, process.pid, startTime(process.pid) ?? '', boot, Date.now());
+  return id;
+}
+
+/** After a crash of the kernel, rows may stand for files that never reached the disk. */
+function dropUnsynced(database: DatabaseSync, boot: string): void {
+  const lost = database
+    .prepare('select 1 from instances where synced = 0 and boot <> ? union select 1 from volumes where synced = 0 and boot <> ?')
+    .get(boot, boot);
+  if (!lost) return;
+  transaction(database, () => {
+    database.prepare('delete from instances where synced = 0 and boot <> ?').run(boot);
+    database.prepare('delete from volumes where synced = 0 and boot <> ?').run(boot);
+  });
+}
+
+function insert(
+  instance: Instance,
+  { database, root, boot }: { readonly database: DatabaseSync; readonly root: string; readonly boot: string },
+): void {
+  const row = toRow(instance, root);
+  database
+    .prepare(
+      `insert into instances
+         (id, parent, key, parts, title, observations, state, view, exit_code, output_tail, duration_ms, created_at, used_at, boot, data, not_kept)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    .run(
+      ...[row.id, row.parent, row.key, row.parts, row.title, row.observations, row.state, row.view, row.exit_code],
+      ...[row.output_tail, row.duration_ms, row.created_at, Date.now(), boot, row.data, row.not_kept],
+    );
+  const refer = database.prepare('insert into layers values (?, ?)');
+  for (const path of instance.data ? layerPaths(instance.data) : []) refer.run(row.id, relative(root, path));
+  database
+    .prepare(
+      `delete from instances where key = ? and id not in
+         (select id from instances where key = ? order by retired, used_at desc, sequence desc limit ${valuesPerKey})`,
+    )
+    .run(row.key, row.key);
+}
+
+/** Of a path's volumes the newest stay, and every one that a snapshot stands on. */
+function dropOldVolumes(database: DatabaseSync, { scope, path }: { readonly scope: string; readonly path: string }): void {
+  database
+    .prepare(
+      `delete from volumes where scope = ? and path = ? and sequence not in
+         (select sequence from volumes where scope = ? and path = ? order by sequence desc limit 3)
+       and directory not in (select path from layers join instances on instances.id = layers.instance)`,
+    )
+    .run(scope, path, scope, path);
+}
