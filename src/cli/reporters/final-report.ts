@@ -1,0 +1,79 @@
+import type { Failure, Summary } from './summary.ts';
+import { cleanLine } from './lines.ts';
+import { duration, place, plainText, plural, stepText } from './text.ts';
+
+const tailLines = 40;
+
+/** The end of every report: what was skipped, why the rest ran, and what failed, its log last. */
+export function finalReport(summary: Summary, { colour }: { readonly colour: boolean }): readonly string[] {
+  const lines: string[] = [];
+  if (summary.reruns.length > 0) {
+    lines.push('');
+    for (const { step, reason } of summary.reruns) lines.push(`${stepText(step)}: rerun: ${plainText(reason)}`);
+  }
+  for (const failure of summary.failures) lines.push('', ...failed(failure, { colour }));
+  const rest = summary.others.map(({ runner, outcome }) => `${plainText(runner.label)} ${outcomeText(outcome)}`);
+  if (rest.length > 0) lines.push('', ...rest);
+  return [...lines, '', ending(summary)];
+}
+
+function outcomeText(outcome: Summary['others'][number]['outcome']): string {
+  switch (outcome.kind) {
+    case 'succeeded':
+      return 'succeeded';
+    case 'failed':
+      return `failed: ${plainText(outcome.why)}`;
+    case 'broken':
+      return `could not run: ${plainText(outcome.why)}`;
+    case 'cancelled':
+      return `cancelled: ${plainText(outcome.why)}`;
+    case 'waiting':
+      return `waits for a press: ${plainText(outcome.message)} (go on with: layer run --press ${shellWord(outcome.message)})`;
+  }
+}
+
+function failed({ step, why, tail }: Failure, { colour }: { readonly colour: boolean }): string[] {
+  const log = tail.split('\n').map((line) => cleanLine(line, { colour }));
+  if (log.at(-1) === '') log.pop();
+  const shown = log.slice(-tailLines);
+  return [
+    `failed: ${stepText(step)}`,
+    ...(log.length > shown.length ? [`  │ … (${plural(log.length - shown.length, 'line')} before)`] : []),
+    ...shown.map((line) => `  │ ${line}`),
+    `  ${plainText(why)}, at ${place(step.span)}`,
+    `  run it again: layer run ${shellWord(rerunPath(step.span.file.path))}`,
+  ];
+}
+
+function rerunPath(file: string): string {
+  const slash = file.lastIndexOf('/');
+  return slash < 0 ? '.' : file.slice(0, slash);
+}
+
+function shellWord(text: string): string {
+  const safe = plainText(text);
+  return /^[\w./@:+-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", `'\\''`)}'`;
+}
+
+function ending(summary: Summary): string {
+  const { skipped, total, savedMs, durationMs } = summary;
+  const word = endWord(summary);
+  const saved = skipped > 0 ? `, saved ${duration(savedMs)}` : '';
+  return `${word}skipped ${skipped} of ${plural(total, 'step')}${saved} (${duration(durationMs)})`;
+}
+
+function endWord({ outcome }: Summary): string {
+  switch (outcome) {
+    case 'passed':
+    case null:
+      return '';
+    case 'failed':
+      return 'failed; ';
+    case 'broken':
+      return 'could not run; ';
+    case 'waiting':
+      return 'waiting; ';
+    case 'interrupted':
+      return 'interrupted; ';
+  }
+}

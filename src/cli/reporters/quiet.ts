@@ -1,0 +1,17 @@
+import type { Terminal } from '../../host.ts';
+import { finalReport } from './final-report.ts';
+import type { Reporter } from './reporter.ts';
+import { createSummary } from './summary.ts';
+
+/** Nothing but the final report. */
+export function createQuietReporter(terminal: Terminal): Reporter {
+  const summary = createSummary();
+  return {
+    listen(event) {
+      summary.add(event);
+      if (event.kind !== 'runEnded') return;
+      for (const line of finalReport(summary.summary, { colour: terminal.colour })) terminal.out(`${line}\n`);
+    },
+    close() {},
+  };
+}

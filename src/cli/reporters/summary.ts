@@ -1,0 +1,86 @@
+import { exitReason } from '../../runner/step.ts';
+import type { Event, RunnerName, RunnerOutcome, RunOutcome, StepName } from '../../runner/events.ts';
+
+interface StepRecord {
+  readonly step: StepName;
+  readonly skipped: boolean;
+  /** Saved, where it was skipped; taken, where it ran. */
+  readonly ms: number;
+  readonly reason: string | null;
+}
+
+/** A step that failed, for the end of the report. */
+export interface Failure {
+  readonly step: StepName;
+  readonly why: string;
+  readonly tail: string;
+}
+
+/** What a run came to. */
+export interface Summary {
+  readonly skipped: number;
+  readonly total: number;
+  readonly savedMs: number;
+  /** Steps that ran because of themselves, with the reason; in the order in which they began. */
+  readonly reruns: readonly { readonly step: StepName; readonly reason: string }[];
+  readonly failures: readonly Failure[];
+  /** Runners that did not succeed, and not by a step of their own. */
+  readonly others: readonly { readonly runner: RunnerName; readonly outcome: RunnerOutcome }[];
+  readonly outcome: RunOutcome | null;
+  readonly durationMs: number;
+}
+
+/** Collects what the final report says, which is the same for every reporter. */
+export interface SummaryBuilder {
+  add(event: Event): void;
+  readonly summary: Summary;
+}
+
+export function createSummary(): SummaryBuilder {
+  const steps = new Map<string, StepRecord>();
+  const failures: Failure[] = [];
+  const others: { runner: RunnerName; outcome: RunnerOutcome }[] = [];
+  let outcome: RunOutcome | null = null;
+  let durationMs = 0;
+  const keyOf = (step: StepName): string => `${step.runner.id} ${step.index}`;
+  return {
+    add(event) {
+      switch (event.kind) {
+        case 'stepSkipped':
+          steps.set(keyOf(event.step), { step: event.step, skipped: true, ms: event.savedMs, reason: null });
+          break;
+        case 'stepStarted': {
+          const reason = event.because === 'cause' ? event.reason : null;
+          const key = keyOf(event.step);
+          const before = steps.get(key);
+          steps.set(key, { step: event.step, skipped: false, ms: 0, reason: before?.reason ?? reason });
+          break;
+        }
+        case 'stepFailed':
+          failures.push({ step: event.step, why: event.why || exitReason(event.exit), tail: event.tail });
+          break;
+        case 'runnerEnded':
+          if (event.outcome.kind !== 'succeeded' && event.outcome.kind !== 'failed') others.push(event);
+          break;
+        case 'runEnded':
+          outcome = event.outcome;
+          durationMs = event.durationMs;
+          break;
+      }
+    },
+    get summary() {
+      const all = [...steps.values()];
+      const skipped = all.filter((one) => one.skipped);
+      return {
+        skipped: skipped.length,
+        total: all.length,
+        savedMs: skipped.reduce((sum, one) => sum + one.ms, 0),
+        reruns: all.flatMap(({ step, skipped: was, reason }) => (was || reason === null ? [] : [{ step, reason }])),
+        failures,
+        others,
+        outcome,
+        durationMs,
+      };
+    },
+  };
+}
