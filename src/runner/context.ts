@@ -1,8 +1,6 @@
-import type { Chain } from './chain.ts';
-import type { Event, RunnerName } from './events.ts';
-import type { ChainStep } from './chain.ts';
-import type { InstanceId } from './store.ts';
 import type { LayerId } from '../ir/ir.ts';
+import type { Chain, ChainStep } from './chain.ts';
+import type { Event, RunnerName } from './events.ts';
 import type { FrozenInputs, RunPorts, Trees } from './ports.ts';
 
 /** Whether a runner may only look (nothing stands still, nothing runs) or does all there is to do. */
@@ -50,6 +48,4 @@ export interface RunContext {
   press(step: ChainStep): Promise<'pressed' | 'nobody'>;
   /** Whether it has been pressed already: then going over it again asks nobody. */
   readonly pressed: ReadonlySet<number>;
-  /** Instances that steps of this run may not fall back to. */
-  readonly retired: Set<InstanceId>;
 }

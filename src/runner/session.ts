@@ -71,8 +71,6 @@ interface Keeping {
   data: SnapshotData | null;
   notKept: string | null;
   keptAtMs: number;
-  /** Nothing before was lost: what follows may be stored and built on. */
-  sound: boolean;
   /** The store still has room. */
   room: boolean;
 }
@@ -83,7 +81,7 @@ async function work(start: SessionStart, machinery: Machinery): Promise<SessionE
   const { chain, emit, runner, signal, ports } = context;
   const trail = [...start.trail];
   let position = trail.at(-1) as Position;
-  const keeping: Keeping = { data: position.data, notKept: null, keptAtMs: ports.clock.now(), sound: true, room: true };
+  const keeping: Keeping = { data: position.data, notKept: null, keptAtMs: ports.clock.now(), room: true };
   for (;;) {
     signal.throwIfAborted();
     const chainStep = chain.steps[position.next];
@@ -173,6 +171,7 @@ async function oneStep(
   const worked = await workStep(keyed, { chainStep, position, bench, context, aws });
   if (worked.kind === 'failed') return { ...worked, again: chainStep.step.kind === 'run' && worked.exit.kind !== 'cancelled' };
   const ended = await endStep(chainStep, { worked, bench, machine, context, keeping, mtimes: machinery.mtimes });
+  if (ended.fault !== null) return { kind: 'failed', exit: worked.exit, why: ended.fault, tail: worked.tail, again: false };
   const durationMs = ports.clock.now() - beganMs;
   emit({ kind: 'stepEnded', step, exit: worked.exit, durationMs, reads: ended.observations.length });
   const background = await backgroundOf(worked.state, bench);
@@ -190,7 +189,7 @@ async function oneStep(
     notKept: ended.notKept,
     createdAt: ports.clock.now(),
   });
-  if (keeping.sound && keeping.room) {
+  if (keeping.room) {
     const stored = await ports.store.insert(instance);
     if (!stored.stored) {
       keeping.room = false;
@@ -206,7 +205,7 @@ async function oneStep(
       state: instance.state,
       views: worked.view ? [...position.views, worked.view] : position.views,
       aws: worked.aws,
-      data: keeping.sound ? ended.data : null,
+      data: ended.data,
       notKept: ended.notKept,
       found: false,
     },
@@ -245,24 +244,28 @@ async function endStep(
     readonly keeping: Keeping;
     readonly mtimes: MtimeTable | null;
   },
-): Promise<{ readonly observations: readonly Observation[]; readonly data: SnapshotData | null; readonly notKept: string | null }> {
+): Promise<{
+  readonly observations: readonly Observation[];
+  /** Why what the step saw cannot be trusted. */
+  readonly fault: string | null;
+  readonly data: SnapshotData | null;
+  readonly notKept: string | null;
+}> {
   const { ports, chain, emit, runner } = context;
   const step = stepName(chainStep, runner);
-  const cheap = !bench.busy || ports.driver.can.snapshotLive;
+  const cheap = !bench.busy || ports.driver.can.saveMemory;
   const now = ports.clock.now();
   const wanted = wantsSnapshot({ chain, index: chainStep.index, cheap, sinceLastMs: now - keeping.keptAtMs });
   let observations: readonly Observation[] = [];
+  let fault: string | null = null;
   if (worked.touched || bench.busy) {
     const ended = await machine.endStep({ keep: wanted || cheap });
     observations = ended.observations;
-    if (ended.fault !== null) {
-      keeping.sound = false;
-      emit({ kind: 'stepNotKept', step, why: ended.fault });
-    }
+    fault = ended.fault;
     take(ended.state, { keeping, now, mtimes });
     if (!ended.state.kept && (wanted || cheap)) emit({ kind: 'stepNotKept', step, why: ended.state.why });
   }
-  return { observations, data: wanted ? keeping.data : null, notKept: wanted ? keeping.notKept : null };
+  return { observations, fault, data: wanted ? keeping.data : null, notKept: wanted ? keeping.notKept : null };
 }
 
 function take(

@@ -62,6 +62,7 @@ export async function workStep(keyed: KeyedStep, work: Work): Promise<Worked> {
     case 'setupFile':
       return done(work, { state: { ...state, setupFiles: [...state.setupFiles, ...instruction.paths] }, touched: false });
     case 'cache': {
+      if (bench.busy) return failed('CACHE stands before the first RUN BACKGROUND');
       const caches = await mountVolumes(instruction.paths, { machine: bench.machine, context });
       return done(work, { state: { ...state, caches: [...new Set([...state.caches, ...caches])] } });
     }

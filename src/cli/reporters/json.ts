@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder';
 import type { Terminal } from '../../host.ts';
 import { positionAt } from '../../diagnostics/source.ts';
 import type { Event, StepName } from '../../runner/events.ts';
@@ -7,12 +8,12 @@ import { createSummary } from './summary.ts';
 /** One JSON object a line for each event, and the figures of the whole run in the last one. Output is text; what is no UTF-8 in it is replaced. */
 export function createJsonReporter(terminal: Terminal): Reporter {
   const summary = createSummary();
-  const decoders = new Map<string, TextDecoder>();
+  const decoders = new Map<string, StringDecoder>();
   const decode = (step: StepName, chunk: Uint8Array): string => {
     const key = `${step.runner.id} ${step.index}`;
-    const decoder = decoders.get(key) ?? new TextDecoder();
+    const decoder = decoders.get(key) ?? new StringDecoder('utf8');
     decoders.set(key, decoder);
-    return decoder.decode(chunk, { stream: true });
+    return decoder.write(Buffer.from(chunk));
   };
   return {
     listen(event) {

@@ -1,0 +1,131 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RepoPath } from '../../host.ts';
+import { expandSource } from '../../ir/expand.ts';
+import type { Plan } from '../../ir/ir.ts';
+import { resolveSource } from '../../ir/sources.ts';
+import type { Frozen } from '../../runner/input/freeze.ts';
+import type { RepositoryInput } from '../../runner/input/repository.ts';
+import type { FrozenInputs, Inputs } from '../../runner/ports.ts';
+import type { MtimeTable } from '../../runner/store.ts';
+import { dateManifest } from '../../runner/view/dated-manifest.ts';
+import { carryMtimes } from '../../runner/view/mtimes.ts';
+import type { FrozenTree, RepoTree } from '../../runner/view/tree.ts';
+import type { ViewSpec } from '../../runner/view/view.ts';
+
+/** Trees that come from elsewhere while a run goes on. */
+export interface CloneTrees {
+  clone: Inputs['clone'];
+  /** Null where no such clone is known. */
+  tree(name: string): FrozenTree | null;
+  /** Manifest files of all that are known. */
+  readonly manifests: Readonly<Record<string, string>>;
+}
+
+/** The trees of a run: the repository and vendored ones as they are, until they are frozen. */
+export function runInputs(given: {
+  readonly plan: Plan;
+  /** Opens the working tree at a path of the repository; the empty one is the repository itself. */
+  readonly open: (root: RepoPath) => RepositoryInput;
+  readonly clones: CloneTrees;
+  /** Where copied files are. */
+  readonly blobs: string;
+  /** A directory for manifests, of this run alone. */
+  readonly scratch: () => Promise<string>;
+}): Inputs {
+  const { plan, clones, blobs } = given;
+  const sources = sourcesByTree(plan);
+  const opened = new Map<string, RepositoryInput>();
+  const live = new Map<string, RepoTree>();
+  const inputOf = (name: string): RepositoryInput => {
+    const known = opened.get(name) ?? given.open(name === 'repository' ? ('' as RepoPath) : (name.slice('vendored:'.length) as RepoPath));
+    opened.set(name, known);
+    return known;
+  };
+  return {
+    tree(name) {
+      const clone = clones.tree(name);
+      if (clone) return clone;
+      const known = live.get(name) ?? inputOf(name).live();
+      live.set(name, known);
+      return known;
+    },
+    clone: (source, signal) => clones.clone(source, signal),
+    async freeze(signal) {
+      const directory = await given.scratch();
+      const frozen = new Map<string, { readonly frozen: Frozen; readonly input: RepositoryInput }>();
+      for (const [name, specs] of sources) {
+        const input = inputOf(name);
+        frozen.set(name, { frozen: await input.freeze({ specs, shownMtimeNs: null, signal }), input });
+        input.save();
+      }
+      return frozenInputs({ frozen, clones, directory, blobs });
+    },
+  };
+}
+
+function frozenInputs({
+  frozen,
+  clones,
+  directory,
+  blobs,
+}: {
+  readonly frozen: ReadonlyMap<string, { readonly frozen: Frozen; readonly input: RepositoryInput }>;
+  readonly clones: CloneTrees;
+  readonly directory: string;
+  readonly blobs: string;
+}): FrozenInputs {
+  let files: Readonly<Record<string, string>> | null = null;
+  let count = 0;
+  const write = (bytes: Uint8Array): string => {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const path = join(directory, `${count++}.manifest`);
+    writeFileSync(path, bytes, { mode: 0o600 });
+    return path;
+  };
+  const plain = (): Readonly<Record<string, string>> =>
+    (files ??= Object.fromEntries([...frozen].map(([name, one]) => [name, write(one.frozen.manifest)])));
+  return {
+    tree(name) {
+      const tree = frozen.get(name)?.frozen.tree ?? clones.tree(name);
+      if (!tree) throw new Error(`no tree ${name}`);
+      return tree;
+    },
+    async manifests(mtime) {
+      if (mtime === 'plain') return { files: { ...plain(), ...clones.manifests }, mtimes: null };
+      const dated: Record<string, string> = {};
+      const mtimes: Record<string, MtimeTable[string]> = {};
+      for (const [name, one] of frozen) {
+        const previous = mtime.before.flatMap((table) => (table[name] === undefined ? [] : [table[name]]));
+        const { manifest, table } = dateManifest(one.frozen.tree, {
+          roots: { working: one.input.root, blobs },
+          shownMtimeNs: carryMtimes(previous, mtime.startNs),
+        });
+        dated[name] = write(manifest);
+        mtimes[name] = table;
+      }
+      return { files: { ...clones.manifests, ...dated }, mtimes };
+    },
+  };
+}
+
+/** What the COPYs of a plan name, by tree; the whole tree where a variable decides. */
+function sourcesByTree(plan: Plan): ReadonlyMap<string, readonly Pick<ViewSpec, 'sources'>[]> {
+  const trees = new Map<string, Pick<ViewSpec, 'sources'>[]>();
+  for (const layer of plan.layers) {
+    const name = layer.repository.kind === 'own' ? 'repository' : `vendored:${layer.repository.root}`;
+    for (const step of layer.steps) {
+      if (step.kind !== 'copy') continue;
+      const sources = step.sources.flatMap((source): ViewSpec['sources'] => {
+        if (source.path.parts.some((part) => typeof part !== 'string')) return [{ path: '' as RepoPath, glob: false }];
+        const found = resolveSource(
+          step.from,
+          expandSource(source, () => null),
+        );
+        return found === 'outside' ? [] : [{ path: found.path, glob: source.glob }];
+      });
+      trees.set(name, [...(trees.get(name) ?? []), { sources }]);
+    }
+  }
+  return trees;
+}
