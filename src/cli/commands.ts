@@ -15,6 +15,10 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'draws how Layerfiles depend on each other',
     load: async () => (await import('./commands/graph.ts')).graph,
   },
+  run: {
+    summary: 'runs Layerfiles, skipping what cannot have changed',
+    load: async () => (await import('./commands/run.ts')).run,
+  },
   explain: {
     summary: 'explains diagnostics and instructions',
     load: async () => (await import('./commands/explain.ts')).explain,

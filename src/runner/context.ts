@@ -4,7 +4,8 @@ import type { Event, RunnerName } from './events.ts';
 import type { FrozenInputs, RunPorts, Trees } from './ports.ts';
 
 /** Whether a runner may only look (nothing stands still, nothing runs) or does all there is to do. */
-export type Mode = { readonly kind: 'look'; readonly trees: Trees } | { readonly kind: 'work'; readonly inputs: FrozenInputs };
+export type Mode =
+  { readonly kind: 'look'; readonly trees: Trees } | { readonly kind: 'work'; readonly inputs: FrozenInputs };
 
 /** A place among the machines that may be up at the same time. */
 export interface Slots {

@@ -26,7 +26,12 @@ export function environmentAt(
     const value = ports.secrets.value(name);
     if (value !== null) secrets[name] = value;
   }
-  const given: Record<string, string> = { PATH: path, ...ports.variables.all(runner), ...splitVariables(split), ...secrets };
+  const given: Record<string, string> = {
+    PATH: path,
+    ...ports.variables.all(runner),
+    ...splitVariables(split),
+    ...secrets,
+  };
   Object.assign(given, { HOME: state.home, USER: state.user, LOGNAME: state.user, SHELL: '/bin/bash' });
   const env = Object.fromEntries(Object.entries(state.env).map(([name, value]) => [name, unseal(value, secrets)]));
   return { given, env, secrets };

@@ -38,7 +38,12 @@ export type RunnerOutcome =
 export type Event =
   | { readonly kind: 'runStarted'; readonly layers: readonly LayerId[]; readonly jobs: number }
   | { readonly kind: 'runnerStarted'; readonly runner: RunnerName }
-  | { readonly kind: 'runnerEnded'; readonly runner: RunnerName; readonly outcome: RunnerOutcome; readonly durationMs: number }
+  | {
+      readonly kind: 'runnerEnded';
+      readonly runner: RunnerName;
+      readonly outcome: RunnerOutcome;
+      readonly durationMs: number;
+    }
   /** SPLIT: these go on from here. */
   | { readonly kind: 'runnerSplit'; readonly runner: RunnerName; readonly copies: readonly RunnerName[] }
   | {
@@ -61,16 +66,33 @@ export type Event =
       readonly because: 'cause' | 'follows';
     }
   | { readonly kind: 'stepOutput'; readonly step: StepName; readonly chunk: Uint8Array }
-  | { readonly kind: 'stepEnded'; readonly step: StepName; readonly exit: Exit; readonly durationMs: number; readonly reads: number }
+  | {
+      readonly kind: 'stepEnded';
+      readonly step: StepName;
+      readonly exit: Exit;
+      readonly durationMs: number;
+      readonly reads: number;
+    }
   /** It succeeded, but the next run cannot use it, or not resume from it. */
   | { readonly kind: 'stepNotKept'; readonly step: StepName; readonly why: string }
-  | { readonly kind: 'stepFailed'; readonly step: StepName; readonly exit: Exit; readonly why: string; readonly tail: string }
+  | {
+      readonly kind: 'stepFailed';
+      readonly step: StepName;
+      readonly exit: Exit;
+      readonly why: string;
+      readonly tail: string;
+    }
   | { readonly kind: 'waiting'; readonly runner: RunnerName; readonly for: readonly LayerId[] }
   | { readonly kind: 'button'; readonly step: StepName; readonly message: string }
   | { readonly kind: 'pressed'; readonly step: StepName; readonly message: string }
   | { readonly kind: 'remainingSkipped'; readonly step: StepName; readonly count: number }
   /** Something to know: a restart of background processes, a volume used, a store without room. */
-  | { readonly kind: 'note'; readonly runner: RunnerName | null; readonly level: 'info' | 'warning'; readonly message: string }
+  | {
+      readonly kind: 'note';
+      readonly runner: RunnerName | null;
+      readonly level: 'info' | 'warning';
+      readonly message: string;
+    }
   /** A base machine is made or fetched: a line of progress. */
   | { readonly kind: 'baseProgress'; readonly machine: string; readonly message: string }
   | { readonly kind: 'serving'; readonly runner: RunnerName; readonly address: string }

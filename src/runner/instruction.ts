@@ -49,7 +49,10 @@ export interface EnvPair {
 }
 
 /** A step that steers the run and leaves nothing in the machine. */
-export type SteeringStep = Extract<Step, { kind: 'buildEnv' | 'secretEnv' | 'checkpoint' | 'split' | 'wait' | 'button' | 'skipIf' }>;
+export type SteeringStep = Extract<
+  Step,
+  { kind: 'buildEnv' | 'secretEnv' | 'checkpoint' | 'split' | 'wait' | 'button' | 'skipIf' }
+>;
 export type WorkingStep = Exclude<Step, SteeringStep>;
 
 /** Whether a step leaves an instance; the others only take part through what they put into force. */
@@ -89,7 +92,12 @@ export function expandStep(
       const sources = resolveSources(step.sources, { from: step.from, lookUp });
       if (typeof sources === 'string') return { kind: 'wrong', why: sources };
       const tree = layer.repository.kind === 'own' ? 'repository' : `vendored:${layer.repository.root}`;
-      return { kind: 'copy', tree, sources, destination: destinationOf(expandArgument(step.destination, lookUp), sources, state) };
+      return {
+        kind: 'copy',
+        tree,
+        sources,
+        destination: destinationOf(expandArgument(step.destination, lookUp), sources, state),
+      };
     }
     case 'clone': {
       const sources = resolveSources(step.sources, { from: '' as RepoPath, lookUp });
@@ -144,7 +152,8 @@ function expandExpose(
   step: Extract<Step, { kind: 'expose' }>,
   lookUp: LookUp,
 ): Instruction | { readonly kind: 'wrong'; readonly why: string } {
-  const port = (text: string) => (/^[0-9]+$/.test(text) && Number(text) > 0 && Number(text) < 65536 ? Number(text) : null);
+  const port = (text: string) =>
+    /^[0-9]+$/.test(text) && Number(text) > 0 && Number(text) < 65536 ? Number(text) : null;
   if (step.protocol === 'tcp') {
     const outside = port(expandArgument(step.outside, lookUp));
     const inside = port(expandArgument(step.inside, lookUp));

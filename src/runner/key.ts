@@ -40,7 +40,9 @@ export interface StepFacts {
 }
 
 function hash(kind: string, value: unknown): string {
-  return createHash('sha256').update(`layer ${kind} ${policyVersion}\n${JSON.stringify(value)}`).digest('hex');
+  return createHash('sha256')
+    .update(`layer ${kind} ${policyVersion}\n${JSON.stringify(value)}`)
+    .digest('hex');
 }
 
 /** The instance that a chain starts from. */
@@ -57,7 +59,10 @@ export function rootInstance(facts: RootFacts): InstanceId {
 }
 
 /** Copy `index` (from 0) of `count`: nothing after a SPLIT is shared between copies. */
-export function splitInstance(parent: InstanceId, split: { readonly count: number; readonly index: number }): InstanceId {
+export function splitInstance(
+  parent: InstanceId,
+  split: { readonly count: number; readonly index: number },
+): InstanceId {
   return hash('split', [parent, split.count, split.index]) as InstanceId;
 }
 

@@ -54,7 +54,10 @@ function keyValue(name: string, position: Position, context: RunContext): string
   return secret ? secretDigest(value, store.hmacKey) : `=${value}`;
 }
 
-async function treeOf(instruction: Instruction, context: RunContext): Promise<string | null | { readonly wrong: string }> {
+async function treeOf(
+  instruction: Instruction,
+  context: RunContext,
+): Promise<string | null | { readonly wrong: string }> {
   if (instruction.kind === 'copy') return instruction.tree;
   if (instruction.kind !== 'clone') return null;
   const clone = await context.clone(instruction);

@@ -7,7 +7,8 @@ import type { RunnerName, StepName } from './events.ts';
 /** How a runner is called: by its Layerfile's directory (`web/tests`), and by its copy where there are several (`web/tests [2/3]`). */
 export function runnerName(runner: Runner, layer: Layer, copies: number | null): RunnerName {
   const directory = directoryOf(layer.path) || 'Layerfile';
-  const label = runner.copy === null || copies === null || copies < 2 ? directory : `${directory} [${runner.copy + 1}/${copies}]`;
+  const label =
+    runner.copy === null || copies === null || copies < 2 ? directory : `${directory} [${runner.copy + 1}/${copies}]`;
   return { layer: layer.id, id: runner.id, label };
 }
 

@@ -78,9 +78,7 @@ export interface Secrets {
   /** A predefined secret, which may be missing. */
   optional(name: string): boolean;
   /** AWS link: the region and the host's credentials as variables; a reason where there are none. */
-  aws(
-    region: string,
-  ): Promise<{ readonly variables: Readonly<Record<string, string>> } | { readonly failure: string }>;
+  aws(region: string): Promise<{ readonly variables: Readonly<Record<string, string>> } | { readonly failure: string }>;
   /** A filter that hides the secrets in a stream. */
   masker(): Masker;
   /** How to give a missing one. */
@@ -126,4 +124,3 @@ export interface ExposePort {
       ) => Promise<void>)
     | null;
 }
-

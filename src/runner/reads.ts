@@ -14,10 +14,7 @@ export interface BrokenRead {
  * The first observation that does not hold on these views, in the order in which they are kept; null where all hold.
  * Stats only what the observations name. A view that no chain has any more counts as gone.
  */
-export function brokenRead(
-  observations: readonly Observation[],
-  views: readonly View[],
-): BrokenRead | null {
+export function brokenRead(observations: readonly Observation[], views: readonly View[]): BrokenRead | null {
   for (const observation of observations) {
     const view = views[observation.view];
     if (!view) return { observation, reason: `${observation.path} is no longer copied` };
@@ -56,7 +53,8 @@ export function shownPath(view: View, path: GuestPath): string {
 
 /** Where in its tree a path of a view would be, also if nothing is there now; null where that cannot be told. */
 export function sourceOf(spec: ViewSpec, path: GuestPath): string | null {
-  if (path !== spec.destination && !path.startsWith(spec.destination === '/' ? '/' : `${spec.destination}/`)) return null;
+  if (path !== spec.destination && !path.startsWith(spec.destination === '/' ? '/' : `${spec.destination}/`))
+    return null;
   const rest = posix.relative(spec.destination, path);
   const first = spec.sources[0];
   if (!first) return null;

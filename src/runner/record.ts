@@ -8,7 +8,10 @@ export function record({
   keyed,
   exit,
   ...rest
-}: Omit<Instance, 'id' | 'key' | 'keyParts' | 'exitCode'> & { readonly keyed: KeyedStep; readonly exit: Exit }): Instance {
+}: Omit<Instance, 'id' | 'key' | 'keyParts' | 'exitCode'> & {
+  readonly keyed: KeyedStep;
+  readonly exit: Exit;
+}): Instance {
   return {
     ...rest,
     id: randomBytes(16).toString('hex') as InstanceId,

@@ -99,7 +99,11 @@ async function restart(
     emit({ kind: 'note', runner, level: 'info', message: `starting again: ${title}` });
     const { ended } = await bench.background(chainStep, position);
     const again = (why: string) =>
-      ({ kind: 'again', before: first ?? 0, note: `${title} ${why} after a restore: going back to before it` }) as const;
+      ({
+        kind: 'again',
+        before: first ?? 0,
+        note: `${title} ${why} after a restore: going back to before it`,
+      }) as const;
     if (ended !== null && !(ended.kind === 'exited' && ended.code === 0)) return again('did not stay up');
     const deadline = ports.clock.now() + portWaitMs;
     for (;;) {
@@ -113,4 +117,3 @@ async function restart(
   }
   return { kind: 'up', first };
 }
-

@@ -25,7 +25,11 @@ type Stop =
 interface Skipped {
   readonly trail: readonly Position[];
   /** What was found for each position after the first ones given; null for steering steps. */
-  readonly found: readonly { readonly position: Position; readonly instance: Instance | null; readonly chainStep: ChainStep }[];
+  readonly found: readonly {
+    readonly position: Position;
+    readonly instance: Instance | null;
+    readonly chainStep: ChainStep;
+  }[];
   readonly stop: Stop;
 }
 

@@ -109,7 +109,8 @@ export async function schedule(request: Schedule): Promise<readonly Finished[]> 
     const split = layer.steps.findIndex((step) => step.kind === 'split');
     if (split < 0) return runTo(context.chain.steps.length, { trail, context });
     const at = context.chain.own + split;
-    const before = prefixes.get(layer.id) ?? runTo(at, { trail, context: { ...context, runner: wholeName(layer, context.runner) } });
+    const before =
+      prefixes.get(layer.id) ?? runTo(at, { trail, context: { ...context, runner: wholeName(layer, context.runner) } });
     prefixes.set(layer.id, before);
     const prefix = await before;
     if (prefix.kind !== 'done') return prefix;

@@ -58,7 +58,7 @@ async function sessionInSlot(start: SessionStart, slot: { release: () => void })
   const opened = await openMachine(start.trail, context);
   if (opened.kind !== 'open') return opened;
   await using machine = opened.machine;
-  return work(start, { ...opened, machine, slot });
+  return await work(start, { ...opened, machine, slot });
 }
 
 interface Machinery extends Omit<OpenMachine, 'kind'> {
@@ -99,7 +99,11 @@ async function work(start: SessionStart, machinery: Machinery): Promise<SessionE
         position = passed(chainStep, position, context).position;
       } else {
         if (steered.position.next > position.next + 1) {
-          emit({ kind: 'remainingSkipped', step: stepName(chainStep, runner), count: skippedByCondition(chainStep, context) });
+          emit({
+            kind: 'remainingSkipped',
+            step: stepName(chainStep, runner),
+            count: skippedByCondition(chainStep, context),
+          });
         }
         position = steered.position;
       }
@@ -111,7 +115,11 @@ async function work(start: SessionStart, machinery: Machinery): Promise<SessionE
     if (result.kind === 'failed') {
       const at = machinery.restartedAt;
       if (at !== null && result.again) {
-        return { kind: 'again', before: at, note: `${chainStep.step.title} failed after background processes were started again: repeating it from before them` };
+        return {
+          kind: 'again',
+          before: at,
+          note: `${chainStep.step.title} failed after background processes were started again: repeating it from before them`,
+        };
       }
       return failure(chainStep, result, context);
     }
@@ -141,7 +149,13 @@ function failure(
 
 type StepResult =
   | { readonly kind: 'done'; readonly position: Position }
-  | { readonly kind: 'failed'; readonly exit: Exit; readonly why: string; readonly tail: string; readonly again: boolean };
+  | {
+      readonly kind: 'failed';
+      readonly exit: Exit;
+      readonly why: string;
+      readonly tail: string;
+      readonly again: boolean;
+    };
 
 /** Does one working step: expand, exec, end the step, keep its state, store its instance. */
 async function oneStep(
@@ -163,15 +177,23 @@ async function oneStep(
   const { emit, runner, ports } = context;
   const { bench, machine, aws } = machinery;
   const step = stepName(chainStep, runner);
-  emit({ kind: 'stepStarted', step, reason: reason ?? 'a step before it ran', because: reason === null ? 'follows' : 'cause' });
+  emit({
+    kind: 'stepStarted',
+    step,
+    reason: reason ?? 'a step before it ran',
+    because: reason === null ? 'follows' : 'cause',
+  });
   const beganMs = ports.clock.now();
   const keyed = await keyStep(chainStep, position, context);
-  if ('wrong' in keyed) return { kind: 'failed', exit: { kind: 'exited', code: 1 }, why: keyed.wrong, tail: '', again: false };
+  if ('wrong' in keyed)
+    return { kind: 'failed', exit: { kind: 'exited', code: 1 }, why: keyed.wrong, tail: '', again: false };
   await learnTree(keyed, machinery, context);
   const worked = await workStep(keyed, { chainStep, position, bench, context, aws });
-  if (worked.kind === 'failed') return { ...worked, again: chainStep.step.kind === 'run' && worked.exit.kind !== 'cancelled' };
+  if (worked.kind === 'failed')
+    return { ...worked, again: chainStep.step.kind === 'run' && worked.exit.kind !== 'cancelled' };
   const ended = await endStep(chainStep, { worked, bench, machine, context, keeping, mtimes: machinery.mtimes });
-  if (ended.fault !== null) return { kind: 'failed', exit: worked.exit, why: ended.fault, tail: worked.tail, again: false };
+  if (ended.fault !== null)
+    return { kind: 'failed', exit: worked.exit, why: ended.fault, tail: worked.tail, again: false };
   const durationMs = ports.clock.now() - beganMs;
   emit({ kind: 'stepEnded', step, exit: worked.exit, durationMs, reads: ended.observations.length });
   const background = await backgroundOf(worked.state, bench);

@@ -22,9 +22,19 @@ export function steer(chainStep: ChainStep, position: Position, context: RunCont
   if (isWorking(step)) throw new Error(`${step.kind} does not steer`);
   switch (step.kind) {
     case 'buildEnv':
-      return on({ buildEnv: union(position.buildEnv, step.names.map((one) => one.name)) });
+      return on({
+        buildEnv: union(
+          position.buildEnv,
+          step.names.map((one) => one.name),
+        ),
+      });
     case 'secretEnv':
-      return on({ secretEnv: union(position.secretEnv, step.names.map((one) => one.name)) });
+      return on({
+        secretEnv: union(
+          position.secretEnv,
+          step.names.map((one) => one.name),
+        ),
+      });
     case 'checkpoint':
       return on({});
     case 'split': {
@@ -35,7 +45,9 @@ export function steer(chainStep: ChainStep, position: Position, context: RunCont
     case 'wait':
       return index < context.chain.own ? on({}) : { kind: 'wait', step };
     case 'button':
-      return index < context.chain.own || context.pressed.has(index) ? passed(chainStep, position, context) : { kind: 'button', step };
+      return index < context.chain.own || context.pressed.has(index)
+        ? passed(chainStep, position, context)
+        : { kind: 'button', step };
     case 'skipIf': {
       if (!allHold(step.conditions, (name) => valueAt(name, position, context))) return on({});
       return on({ next: endOfLayer(chainStep, context) });
@@ -44,7 +56,11 @@ export function steer(chainStep: ChainStep, position: Position, context: RunCont
 }
 
 /** The position after a WAIT that is over or a BUTTON that has been pressed. */
-export function passed(chainStep: ChainStep, position: Position, context: RunContext): Extract<Steered, { kind: 'on' }> {
+export function passed(
+  chainStep: ChainStep,
+  position: Position,
+  context: RunContext,
+): Extract<Steered, { kind: 'on' }> {
   const next = chainStep.index + 1;
   if (chainStep.step.kind !== 'button') return { kind: 'on', position: { ...position, next } };
   return { kind: 'on', position: { ...position, next, instance: pressInstance(position.instance, context.run) } };
@@ -64,4 +80,3 @@ export function skippedByCondition(chainStep: ChainStep, context: RunContext): n
 function union(before: readonly string[], more: readonly string[]): readonly string[] {
   return [...new Set([...before, ...more])];
 }
-

@@ -60,7 +60,10 @@ export async function workStep(keyed: KeyedStep, work: Work): Promise<Worked> {
       return done(work, { state: { ...state, user: instruction.name, home } });
     }
     case 'setupFile':
-      return done(work, { state: { ...state, setupFiles: [...state.setupFiles, ...instruction.paths] }, touched: false });
+      return done(work, {
+        state: { ...state, setupFiles: [...state.setupFiles, ...instruction.paths] },
+        touched: false,
+      });
     case 'cache': {
       if (bench.busy) return failed('CACHE stands before the first RUN BACKGROUND');
       const caches = await mountVolumes(instruction.paths, { machine: bench.machine, context });
@@ -83,7 +86,16 @@ export async function workStep(keyed: KeyedStep, work: Work): Promise<Worked> {
 
 function done(work: Work, change: Partial<Extract<Worked, { kind: 'done' }>>): Worked {
   const { position } = work;
-  return { kind: 'done', state: position.state, view: null, exit: zero, tail: '', touched: true, aws: position.aws, ...change };
+  return {
+    kind: 'done',
+    state: position.state,
+    view: null,
+    exit: zero,
+    tail: '',
+    touched: true,
+    aws: position.aws,
+    ...change,
+  };
 }
 
 function failed(why: string): Worked {
@@ -150,7 +162,11 @@ async function place(
 async function env(pairs: readonly EnvPair[], work: Work): Promise<Worked> {
   const { bench, chainStep, position, context } = work;
   const { state } = position;
-  const { secrets } = environmentAt(position, { ports: context.ports, runner: context.runner, aws: work.aws.variables });
+  const { secrets } = environmentAt(position, {
+    ports: context.ports,
+    runner: context.runner,
+    aws: work.aws.variables,
+  });
   const withValues = (values: readonly string[]): MachineState => ({
     ...state,
     env: {

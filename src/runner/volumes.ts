@@ -71,7 +71,8 @@ export async function publishVolumes(
 async function mountedVolumes(stack: readonly StackEntry[], context: RunContext): Promise<readonly Volume[]> {
   const volumes: Volume[] = [];
   for (const entry of stack) {
-    const volume = entry.kind === 'layer' && entry.at !== null ? await context.ports.store.volumeOf(entry.directory) : null;
+    const volume =
+      entry.kind === 'layer' && entry.at !== null ? await context.ports.store.volumeOf(entry.directory) : null;
     if (volume) volumes.push(volume);
   }
   return volumes;

@@ -32,7 +32,8 @@ function shape(
   },
 ): unknown {
   const flat = 'step' in event ? { ...event, step: stepShape(event.step) } : event;
-  if (event.kind === 'stepOutput') return { kind: event.kind, step: stepShape(event.step), text: tools.decode(event.step, event.chunk) };
+  if (event.kind === 'stepOutput')
+    return { kind: event.kind, step: stepShape(event.step), text: tools.decode(event.step, event.chunk) };
   if (event.kind !== 'runEnded') return flat;
   const { skipped, total, savedMs, reruns } = tools.summary();
   return {

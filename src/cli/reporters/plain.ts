@@ -27,7 +27,9 @@ export function createPlainReporter(terminal: Terminal): Reporter {
     summary.add(event);
     switch (event.kind) {
       case 'stepSkipped':
-        print(`${stepText(event.step)}: skipped (${event.instance.slice(0, 4)}, ${plural(event.reads, 'read')} unchanged)`);
+        print(
+          `${stepText(event.step)}: skipped (${event.instance.slice(0, 4)}, ${plural(event.reads, 'read')} unchanged)`,
+        );
         return;
       case 'stepStarted':
         print(`${stepText(event.step)}: rerun: ${plainText(event.reason)}`);
@@ -59,7 +61,9 @@ export function createPlainReporter(terminal: Terminal): Reporter {
         print(`${stepText(event.step)}: it holds: leaving out ${plural(event.count, 'step')}`);
         return;
       case 'note':
-        print(`${event.runner ? `${plainText(event.runner.label)} ▸ ` : ''}${event.level === 'warning' ? 'warning: ' : ''}${plainText(event.message)}`);
+        print(
+          `${event.runner ? `${plainText(event.runner.label)} ▸ ` : ''}${event.level === 'warning' ? 'warning: ' : ''}${plainText(event.message)}`,
+        );
         return;
       case 'baseProgress':
         print(`${plainText(event.machine)} ▸ ${plainText(event.message)}`);

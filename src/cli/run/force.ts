@@ -15,11 +15,15 @@ export function forcing(
   const exact = steps.filter((step) => names(step, rerunFrom));
   const found = exact.length > 0 ? exact : steps.filter((step) => step.title.includes(rerunFrom));
   if (found.length === 0) {
-    return { problem: `no step is ${JSON.stringify(rerunFrom)}; give its place (web/Layerfile:5), its checkpoint's name or a part of its text` };
+    return {
+      problem: `no step is ${JSON.stringify(rerunFrom)}; give its place (web/Layerfile:5), its checkpoint's name or a part of its text`,
+    };
   }
   if (found.length > 1) {
     const places = found.slice(0, 5).map((step) => `${place(step)} (${step.title})`);
-    return { problem: `${JSON.stringify(rerunFrom)} can be ${places.join(', ')}${found.length > 5 ? ', …' : ''}; give the place` };
+    return {
+      problem: `${JSON.stringify(rerunFrom)} can be ${places.join(', ')}${found.length > 5 ? ', …' : ''}; give the place`,
+    };
   }
   const [step] = found;
   return {

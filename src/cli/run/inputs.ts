@@ -38,7 +38,9 @@ export function runInputs(given: {
   const opened = new Map<string, RepositoryInput>();
   const live = new Map<string, RepoTree>();
   const inputOf = (name: string): RepositoryInput => {
-    const known = opened.get(name) ?? given.open(name === 'repository' ? ('' as RepoPath) : (name.slice('vendored:'.length) as RepoPath));
+    const known =
+      opened.get(name) ??
+      given.open(name === 'repository' ? ('' as RepoPath) : (name.slice('vendored:'.length) as RepoPath));
     opened.set(name, known);
     return known;
   };

@@ -134,10 +134,14 @@ export function openLocalStore(directory: string): TraceStore {
     },
     async sync() {
       const waiting = database
-        .prepare('select (select count(*) from instances where synced = 0) + (select count(*) from volumes where synced = 0) as count')
+        .prepare(
+          'select (select count(*) from instances where synced = 0) + (select count(*) from volumes where synced = 0) as count',
+        )
         .get() as { count: number };
       if (waiting.count === 0) return;
-      const last = database.prepare('select (select max(sequence) from instances) as one, (select max(sequence) from volumes) as two').get() as {
+      const last = database
+        .prepare('select (select max(sequence) from instances) as one, (select max(sequence) from volumes) as two')
+        .get() as {
         one: number | null;
         two: number | null;
       };
@@ -169,7 +173,9 @@ function openSession(database: DatabaseSync, boot: string): string {
 /** After a crash of the kernel, rows may stand for files that never reached the disk. */
 function dropUnsynced(database: DatabaseSync, boot: string): void {
   const lost = database
-    .prepare('select 1 from instances where synced = 0 and boot <> ? union select 1 from volumes where synced = 0 and boot <> ?')
+    .prepare(
+      'select 1 from instances where synced = 0 and boot <> ? union select 1 from volumes where synced = 0 and boot <> ?',
+    )
     .get(boot, boot);
   if (!lost) return;
   transaction(database, () => {
@@ -204,7 +210,10 @@ function insert(
 }
 
 /** Of a path's volumes the newest stay, and every one that a snapshot stands on. */
-function dropOldVolumes(database: DatabaseSync, { scope, path }: { readonly scope: string; readonly path: string }): void {
+function dropOldVolumes(
+  database: DatabaseSync,
+  { scope, path }: { readonly scope: string; readonly path: string },
+): void {
   database
     .prepare(
       `delete from volumes where scope = ? and path = ? and sequence not in

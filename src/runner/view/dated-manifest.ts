@@ -6,7 +6,10 @@ import type { FrozenTree } from './tree.ts';
 /** The manifest of a frozen tree with other times to show, and the table of them: path → [git blob hash, nanoseconds since 1970 in decimal]. */
 export function dateManifest(
   tree: FrozenTree,
-  { roots, shownMtimeNs }: { readonly roots: ManifestRoots; readonly shownMtimeNs: (path: RepoPath, digest: string) => bigint },
+  {
+    roots,
+    shownMtimeNs,
+  }: { readonly roots: ManifestRoots; readonly shownMtimeNs: (path: RepoPath, digest: string) => bigint },
 ): { readonly manifest: Uint8Array; readonly table: Readonly<Record<string, readonly [string, string]>> } {
   const table: Record<string, readonly [string, string]> = {};
 

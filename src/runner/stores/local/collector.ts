@@ -22,7 +22,10 @@ export function livingSessions(database: DatabaseSync, boot: string): readonly S
  * Deletes directories that no row names. One that a living process made stays; one that a living process may still know from a row that has gone since
  * it opened the store stays as well, until that process ends. Returns the names of those to delete; their rows are gone when it returns.
  */
-function condemned(database: DatabaseSync, { boot, without }: { readonly boot: string; readonly without: string | null }): string[] {
+function condemned(
+  database: DatabaseSync,
+  { boot, without }: { readonly boot: string; readonly without: string | null },
+): string[] {
   return transaction(database, () => {
     const living = livingSessions(database, boot).filter((one) => one.id !== without);
     dropOrphans(database);
@@ -56,7 +59,9 @@ function dropOrphans(database: DatabaseSync): void {
     `delete from instances where length(parent) = 32 and not exists (select 1 from instances as one where one.id = instances.parent)`,
   );
   while (drop.run().changes > 0);
-  database.exec('delete from layers where instance not in (select id from instances) and instance not in (select id from volumes)');
+  database.exec(
+    'delete from layers where instance not in (select id from instances) and instance not in (select id from volumes)',
+  );
 }
 
 /** Paths relative to the store that rows refer to. */
@@ -79,7 +84,9 @@ export function collect(
 
 /** With nobody else about: directories without a row (a kill between making one and noting it), and unused parts of used ones. */
 function removeUnknown(database: DatabaseSync, root: string): void {
-  const known = new Set((database.prepare('select name from directories').all() as unknown as { name: string }[]).map((one) => one.name));
+  const known = new Set(
+    (database.prepare('select name from directories').all() as unknown as { name: string }[]).map((one) => one.name),
+  );
   const used = usedPaths(database);
   for (const name of readdirSync(join(root, 'layers'))) {
     if (!known.has(name)) rmSync(join(root, 'layers', name), { recursive: true, force: true });

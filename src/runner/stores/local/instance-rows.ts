@@ -81,8 +81,8 @@ function absoluteData(data: SnapshotData, root: string): SnapshotData {
 }
 
 function mapLayers(data: SnapshotData, change: (path: string) => string): SnapshotData {
-  const stack = data.stack.map(
-    (entry): StackEntry => (entry.kind === 'layer' ? { ...entry, directory: change(entry.directory) } : entry),
+  const stack = data.stack.map((entry): StackEntry =>
+    entry.kind === 'layer' ? { ...entry, directory: change(entry.directory) } : entry,
   );
   return { stack, mtimes: data.mtimes as MtimeTable | null };
 }

@@ -1,0 +1,107 @@
+import { availableParallelism } from 'node:os';
+import { compile } from '../../compile/compile.ts';
+import { run as runPlan } from '../../runner/run.ts';
+import type { RunOutcome } from '../../runner/events.ts';
+import { choice, flag, number, text, texts } from '../args.ts';
+import { command } from '../command.ts';
+import { exit, type ExitCode } from '../exit.ts';
+import { layerfileOperands } from '../layerfile-operands.ts';
+import { terminalReport } from '../report.ts';
+import { forcing } from '../run/force.ts';
+import { openRun } from '../run/open.ts';
+import { progressKinds, reporterFor } from '../run/reporter.ts';
+import { select } from '../selection.ts';
+import { codeOf } from './check.ts';
+
+export const run = command({
+  description:
+    'Runs the Layerfiles with all that they start from and wait for. A step is skipped where nothing that it or a step before it\n' +
+    'looked at has changed; for each step that runs, the reason is printed.\n' +
+    'Ends with 0 where all is done, 1 where a step failed, 2 where the Layerfiles are wrong, 3 where the host failed, 75 where a BUTTON waits.',
+  operands: layerfileOperands,
+  options: {
+    progress: choice(progressKinds, 'how to show what happens: a live tree, steady lines, JSON lines, or only the end'),
+    json: flag('the same as --progress=json'),
+    'no-cache': flag('run every step, and never fall back to what these would have skipped to'),
+    'rerun-from': text(
+      'step',
+      'run a step and all after it: its place (web/Layerfile:5), checkpoint or a part of its text',
+    ),
+    'keep-going': flag('let what does not need a failed Layerfile run on'),
+    jobs: number('n', 1, 'machines at the same time; the number of processors by default'),
+    driver: choice(['sandbox'], 'what runs the machines'),
+    store: text('directory', 'where results are kept; LAYER_STORE or ~/.cache/layer by default'),
+    secret: texts('name', 'pass on a secret from this environment'),
+    'secret-file': texts('name=path', 'give a secret as the content of a file, in base64'),
+    env: texts('name=value', 'set a predefined variable'),
+    press: texts('button', 'press a BUTTON in advance: its message or its number'),
+    serve: flag('keep what EXPOSE names reachable until Ctrl-C'),
+    offline: flag('do not ask other repositories for newer commits'),
+  },
+  examples: [
+    { command: 'layer run', does: 'run every Layerfile of this repository' },
+    { command: 'layer run web/tests', does: 'run those in a directory, and what they need' },
+    { command: 'layer run --rerun-from web/Layerfile:5', does: 'run a step again although nothing has changed' },
+    { command: 'layer run --secret NPM_TOKEN', does: 'hand on $NPM_TOKEN to SECRET ENV NPM_TOKEN' },
+    { command: 'layer run --serve web', does: 'look at the site that a Layerfile exposes' },
+    { command: 'layer run --json | jq .kind', does: 'follow a run with a program' },
+  ],
+  async run({ options, operands }, context) {
+    const { terminal } = context.host;
+    const wrong = (problem: string): ExitCode => {
+      terminal.error(`layer run: ${problem}\n`);
+      return exit.usage;
+    };
+    const selection = select(operands, context.host);
+    if ('problem' in selection) return wrong(selection.problem);
+    const given = options.env.map((one) => one.split('=')[0] ?? '');
+    const compiled = await compile(selection.repository, { only: selection.only, given });
+    const { plan, diagnostics } = compiled;
+    if (plan === null) {
+      terminal.error(terminalReport(diagnostics, terminal, selection.showPath));
+      return codeOf(diagnostics);
+    }
+    const warnings = diagnostics.filter((one) => one.severity === 'warning');
+    terminal.error(terminalReport(warnings, terminal, selection.showPath));
+    const forced = forcing(plan, { noCache: options['no-cache'], rerunFrom: options['rerun-from'] });
+    if ('problem' in forced) return wrong(forced.problem);
+    const opened = await openRun({ options, plan, root: selection.repository.root, context });
+    if ('problem' in opened) return wrong(opened.problem);
+    if ('failure' in opened) {
+      terminal.error(`layer run: ${opened.failure}\n`);
+      return exit.hostFailed;
+    }
+    await using world = opened;
+    const reporter = reporterFor(options.json ? 'json' : options.progress, terminal);
+    try {
+      const outcome = await runPlan({
+        plan,
+        wanted: plan.layers.filter((layer) => layer.own).map((layer) => layer.id),
+        ports: world.ports,
+        jobs: options.jobs ?? availableParallelism(),
+        keepGoing: options['keep-going'],
+        forced: forced.forced,
+        listener: reporter.listen,
+        signal: context.signal,
+      });
+      return codeOfRun(outcome);
+    } finally {
+      reporter.close();
+    }
+  },
+});
+
+function codeOfRun(outcome: RunOutcome): ExitCode {
+  switch (outcome) {
+    case 'passed':
+      return exit.done;
+    case 'failed':
+      return exit.stepFailed;
+    case 'broken':
+      return exit.hostFailed;
+    case 'waiting':
+      return exit.waiting;
+    case 'interrupted':
+      return exit.interrupted;
+  }
+}

@@ -1,0 +1,22 @@
+import type { Terminal } from '../../host.ts';
+import { createJsonReporter } from '../reporters/json.ts';
+import { createPlainReporter } from '../reporters/plain.ts';
+import { createQuietReporter } from '../reporters/quiet.ts';
+import type { Reporter } from '../reporters/reporter.ts';
+
+export const progressKinds = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;
+export type Progress = (typeof progressKinds)[number];
+
+/** The reporter a person asked for; `auto` is a live tree on a terminal and steady lines elsewhere. */
+export function reporterFor(progress: Progress, terminal: Terminal): Reporter {
+  switch (progress) {
+    case 'auto':
+    case 'tty':
+    case 'plain':
+      return createPlainReporter(terminal);
+    case 'json':
+      return createJsonReporter(terminal);
+    case 'quiet':
+      return createQuietReporter(terminal);
+  }
+}
