@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** One suite, two projects: `unit` is pure and runs in parallel; `host` mounts, boots and forks, and runs one file at a time. */
+/** One suite, two projects: `unit` is pure and runs in parallel; then `host` mounts, boots and forks, one file at a time. */
 export default defineConfig({
   root,
   test: {
@@ -25,6 +25,7 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 300_000,
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
