@@ -46,6 +46,7 @@ export interface ServedOptions {
   /** Paths that the manifest keeps as immutable blobs; all others are working files. */
   readonly immutable?: (path: string) => boolean;
   readonly shownMtimeNs?: (path: string) => bigint;
+  readonly signal?: AbortSignal;
 }
 
 export async function serveDirectory(options: ServedOptions): Promise<Served> {
@@ -65,7 +66,7 @@ export async function serveDirectory(options: ServedOptions): Promise<Served> {
     fs.rmSync(directory, { recursive: true, force: true });
   };
   try {
-    const signal = new AbortController().signal;
+    const signal = options.signal ?? new AbortController().signal;
     const mtime = options.mtime ?? 'plain';
     const trees = { repository: manifest };
     const server = await startViewServer({ enter, mountpoint: mount, trees, mtime, signal });
