@@ -1,17 +1,16 @@
-import type { SourceFile } from '../diagnostics/source.ts';
+import type { SourceFile, Span } from '../diagnostics/source.ts';
 import type { Leaf, LeafKind } from './ast.ts';
 
 /** A part of a line that means something, as the grammar found it; may hold continuations. */
 export interface Token {
   readonly kind: Exclude<LeafKind, 'blank' | 'continuation' | 'end'>;
-  readonly start: number;
-  readonly end: number;
+  readonly span: Span;
 }
 
 /** A continuation inside a token, with the comment lines that follow it. The end of the file ends no token's continuation. */
 const joint = /\\[ \t]*(?:\r\n|\r|\n)(?:[ \t]*#[^\r\n]*(?:\r\n|\r|\n))*/g;
 
-const trivia = /([ \t\uFEFF]+)|(\\[ \t]*(?:\r\n|\r|\n|$))|(#[^\r\n]*)|(\r\n|\r|\n)/y;
+const trivia = /(\uFEFF|[ \t]+)|(\\[ \t]*(?:\r\n|\r|\n|$))|(#[^\r\n]*)|(\r\n|\r|\n)/y;
 
 /** A token's text without continuations and the comment lines after them. */
 export function joined(text: string): string {
@@ -38,10 +37,16 @@ export function layLeaves(file: SourceFile, range: { start: number; end: number 
     }
   };
 
-  const layToken = ({ kind, start, end }: Token): void => {
+  const layToken = ({ kind, span }: Token): void => {
+    const { start, end } = span;
     const text = file.text.slice(start, end);
+    const divided = kind !== 'comment' && text.includes('\\');
+    if (!divided && kind !== 'keyword') {
+      leaves.push({ kind, text, span });
+      return;
+    }
     let at = 0;
-    if (text.includes('\\') && kind !== 'comment') {
+    if (divided) {
       for (const found of text.matchAll(joint)) {
         laySolid(kind, text.slice(at, found.index), start + at);
         layTrivia(start + found.index, start + found.index + found[0].length);
@@ -64,9 +69,9 @@ export function layLeaves(file: SourceFile, range: { start: number; end: number 
 
   let at = range.start;
   for (const token of tokens) {
-    layTrivia(at, token.start);
+    layTrivia(at, token.span.start);
     layToken(token);
-    at = token.end;
+    at = token.span.end;
   }
   layTrivia(at, range.end);
   return leaves;

@@ -65,16 +65,18 @@ export function createTreeBuilder(file: SourceFile) {
   const span = ({ start, end }: Range): Span => ({ file, start, end });
   const raw = ({ start, end }: Range): string => file.text.slice(start, end);
 
-  const token = (kind: Token['kind'], { start, end }: Range): void => {
-    while ((tokens.at(-1)?.end ?? 0) > start) tokens.pop();
-    if (start < end) tokens.push({ kind, start, end });
+  const token = (kind: Token['kind'], range: Range): Span => {
+    while ((tokens.at(-1)?.span.end ?? 0) > range.start) tokens.pop();
+    const at = span(range);
+    tokens.push({ kind, span: at });
+    return at;
   };
 
-  const makeWord = (range: Range, parts: readonly WordPart[]): Word => ({
-    value: parts.map((part) => part.text).join(''),
-    parts,
-    span: span(range),
-  });
+  const makeWord = (at: Span, parts: readonly WordPart[]): Word => {
+    const [only] = parts;
+    const value = parts.length === 1 && only !== undefined ? only.text : parts.map((part) => part.text).join('');
+    return { value, parts, span: at };
+  };
 
   const makePart = (quote: WordPart['quote'], range: Range): WordPart => ({
     quote,
@@ -87,8 +89,8 @@ export function createTreeBuilder(file: SourceFile) {
 
     line(content: Content, range: Range): LineAst {
       const leaves = layLeaves(file, range, tokens);
-      const end = tokens.at(-1)?.end ?? range.start;
-      const start = tokens[0]?.start ?? range.start;
+      const end = tokens.at(-1)?.span.end ?? range.start;
+      const start = tokens[0]?.span.start ?? range.start;
       tokens = [];
       return { ...content, leaves, span: span({ start, end }) };
     },
@@ -103,18 +105,18 @@ export function createTreeBuilder(file: SourceFile) {
       return { kind: 'comment' };
     },
 
-    /** `words` are the first few of the line. */
+    /** `words` are the first few of the line, which is reported once: what was found in it before is dropped. */
     invalid(range: Range, words: readonly Word[]): Unlaid<InvalidAst> {
       tokens = [];
       token('invalid', range);
+      while ((diagnostics.at(-1)?.span?.start ?? -1) >= range.start) diagnostics.pop();
       const { found, meant } = unknownInstruction(words);
       diagnostics.push(found);
       return { kind: 'invalid', word: words[0] ?? null, meant };
     },
 
     then(range: Range): Span {
-      token('invalid', range);
-      return span(range);
+      return token('invalid', range);
     },
 
     afterThens(thens: readonly Span[], node: Unlaid<InstructionAst>): Unlaid<InstructionAst> {
@@ -123,8 +125,7 @@ export function createTreeBuilder(file: SourceFile) {
     },
 
     keyword(range: Range): Span {
-      token('keyword', range);
-      return span(range);
+      return token('keyword', range);
     },
 
     /** A plain RUN, unless the first word of its command was meant for the keyword. */
@@ -135,21 +136,19 @@ export function createTreeBuilder(file: SourceFile) {
     },
 
     text(range: Range): Text {
-      token('text', range);
-      return { value: joined(raw(range)), span: span(range) };
+      return { value: joined(raw(range)), span: token('text', range) };
     },
 
     part: makePart,
 
     word(range: Range, parts: readonly WordPart[]): Word {
-      token('word', range);
-      return makeWord(range, parts);
+      return makeWord(token('word', range), parts);
     },
 
-    plainWord: (range: Range): Word => makeWord(range, [makePart('none', range)]),
+    plainWord: (range: Range): Word => makeWord(span(range), [makePart('none', range)]),
 
     shellWord(range: Range): ShellWord {
-      token('word', range);
+      const at = token('word', range);
       // Of nested ones, the substitution explains most: in "$(date" the quote that seems to close opens another.
       const unclosed = opened.find(({ opener }) => opener === '$(' || opener === '${') ?? opened[0];
       if (unclosed !== undefined) {
@@ -162,7 +161,7 @@ export function createTreeBuilder(file: SourceFile) {
       }
       opened = [];
       tooDeep = false;
-      return { value: joined(raw(range)), span: span(range) };
+      return { value: joined(raw(range)), span: at };
     },
 
     /** Opens a quote or a substitution of a shell word that ends at `end`; false, and reported once, where it is too deep. */
@@ -200,18 +199,15 @@ export function createTreeBuilder(file: SourceFile) {
     },
 
     name(range: Range): Word {
-      token('word', range);
-      return makeWord(range, [makePart('none', range)]);
+      return makeWord(token('word', range), [makePart('none', range)]);
     },
 
     operator(range: Range): { readonly typed: string; readonly span: Span } {
-      token('operator', range);
-      return { typed: joined(raw(range)), span: span(range) };
+      return { typed: joined(raw(range)), span: token('operator', range) };
     },
 
     and(range: Range): TypedAnd {
-      token('keyword', range);
-      return { typed: joined(raw(range)), span: span(range) };
+      return { typed: joined(raw(range)), span: token('keyword', range) };
     },
 
     condition(
