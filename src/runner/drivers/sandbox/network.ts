@@ -6,9 +6,12 @@ export const slirpResolvConf = 'nameserver 10.0.2.3\n';
 
 /**
  * Connects the network namespace of a process with the outside by slirp4netns (its manual: the host's loopback is 10.0.2.2 unless disabled).
- * Rejects with what it printed where it does not come up.
+ * Where it does not come up, what it printed (or that it is missing).
  */
-export async function startSlirp(hostPid: number, signal: AbortSignal): Promise<AsyncDisposable> {
+export async function startSlirp(
+  hostPid: number,
+  signal: AbortSignal,
+): Promise<AsyncDisposable | { readonly why: string }> {
   signal.throwIfAborted();
   const child = spawn(
     'setpriv',
@@ -39,7 +42,7 @@ export async function startSlirp(hostPid: number, signal: AbortSignal): Promise<
   if (first !== 'ready') {
     await stop();
     signal.throwIfAborted();
-    throw new Error(`slirp4netns did not connect the machine: ${complaint.trim() || first}`);
+    return { why: complaint.trim().split('\n').at(-1) || 'slirp4netns failed' };
   }
   return { [Symbol.asyncDispose]: stop };
 }

@@ -7,23 +7,32 @@ import { findHierarchies, MachineCgroups } from './cgroup.ts';
 import { SandboxMachine } from './machine.ts';
 import { slirpResolvConf, startSlirp } from './network.ts';
 import { ownedName } from './owner.ts';
+import type { Probe } from './probe.ts';
 import { probeSandbox } from './probe.ts';
 import { Root } from './root.ts';
 
-/** What the sandbox needs of its siblings: the root wires it. */
+/** What the sandbox is given by the root: the siblings it needs, and where it will work. */
 export interface SandboxParts {
   readonly startViewServer: (spec: ViewServerSpec) => Promise<ViewServer>;
+  /** Below it lie the directories of all machines. */
+  readonly storeDirectory: string;
+  /** Told what this host cannot do, as a sentence, when a machine would have needed it. */
+  readonly warn: (message: string) => void;
 }
 
 /** Machines out of Linux namespaces and a root overlay: no KVM, no daemon; not a boundary against hostile code. */
 export function sandboxDriver(parts: SandboxParts): Driver {
+  let probes: Promise<readonly Probe[]> | null = null;
   return {
     name: 'sandbox',
     format: 'overlay-1',
     can: { saveMemory: false, snapshotLive: true },
-    unavailable: async () => {
-      const failed = (await probeSandbox()).find((probe) => !probe.ok && probe.required);
-      return failed === undefined ? null : `${failed.what}: ${failed.detail}; ${failed.remedy ?? ''}`;
+    async unavailable() {
+      probes ??= probeSandbox(parts.storeDirectory);
+      const failed = (await probes).find((probe) => probe.required && !probe.ok);
+      return failed === undefined
+        ? null
+        : `${failed.what}: ${failed.detail}${failed.remedy === null ? '' : `: ${failed.remedy}`}`;
     },
     boot: (spec, signal) => boot(spec, parts, signal),
   };
@@ -41,7 +50,9 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
   writeFileSync(join(directory, 'owner'), name, { mode: 0o600 });
   const cgroups = new MachineCgroups(findHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), name);
   started.defer(() => cgroups.remove());
-  if (spec.memoryBytes !== null) cgroups.limitMemory(spec.memoryBytes);
+  if (spec.memoryBytes !== null && !cgroups.limitMemory(spec.memoryBytes)) {
+    parts.warn('MEMORY is not enforced: this host has no control group that bounds memory');
+  }
   const agent = started.use(await Agent.boot({ directory, hostname: spec.hostname, userXattr, signal }));
   const views = parts.startViewServer({
     enter: ['nsenter', `--mount=/proc/${agent.hostPid}/ns/mnt`, '--'],
@@ -52,7 +63,11 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
   });
   const server = views.catch(() => null);
   started.defer(async () => await (await server)?.[Symbol.asyncDispose]());
-  if (spec.network === 'outward') started.use(await startSlirp(agent.hostPid, signal));
+  if (spec.network === 'outward') {
+    const network = await startSlirp(agent.hostPid, signal);
+    if ('why' in network) parts.warn(`machines have no network: ${network.why}`);
+    else started.use(network);
+  }
   for (const entry of spec.stack) if (entry.kind === 'view') await (await views).addView(entry.view);
   const root = new Root({ agent, base: spec.base, directory, userXattr });
   await root.push(spec.stack);

@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GuestPath, RepoPath } from '../../../../src/host.ts';
@@ -11,7 +12,10 @@ import { buildTinyBase } from '../tiny-base.ts';
 
 let workshop: Workshop;
 beforeAll(() => {
-  workshop = new Workshop({ driver: sandboxDriver({ startViewServer }), base: buildTinyBase });
+  workshop = new Workshop({
+    driver: sandboxDriver({ startViewServer, storeDirectory: tmpdir(), warn: () => {} }),
+    base: buildTinyBase,
+  });
 });
 afterAll(() => workshop.close());
 
@@ -119,6 +123,8 @@ describe('views in a sandbox machine', () => {
     await using machine = await workshop.boot({ trees: freeze(many) });
     await machine.addView(copy(0, '', '/root/app'));
     await machine.endStep({ keep: false });
+    const seen = new Set<string>();
+    let longest = 0;
     const reader = await machine.start(
       command('cd app; for n in {0..2999}; do read x < f$n; echo $n >> /root/done; done'),
       () => {},
@@ -150,6 +156,8 @@ describe('views in a sandbox machine', () => {
         kill = async () => await server[Symbol.asyncDispose]();
         return server;
       },
+      storeDirectory: tmpdir(),
+      warn: () => {},
     });
     await using machine = await driver.boot(
       {
