@@ -41,7 +41,11 @@ export async function openRun(given: {
   const { host } = context;
   const root = realpathSync(given.root);
   const directory = storeDirectory(options.store, host);
-  const driver = sandboxDriver({ startViewServer });
+  const driver = sandboxDriver({
+    startViewServer,
+    storeDirectory: directory,
+    warn: (message) => host.terminal.error(`warning: ${message}\n`),
+  });
   const store = openLocalStore(directory);
   const blobs = join(directory, 'blobs');
   const hidden = hiddenIn(root, directory);
