@@ -11,6 +11,10 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'finds what is wrong in Layerfiles',
     load: async () => (await import('./commands/check.ts')).check,
   },
+  fmt: {
+    summary: 'lays Layerfiles out in one style',
+    load: async () => (await import('./commands/fmt.ts')).fmt,
+  },
   graph: {
     summary: 'draws how Layerfiles depend on each other',
     load: async () => (await import('./commands/graph.ts')).graph,
