@@ -18,9 +18,13 @@ export function plainText(text: string): string {
   );
 }
 
-/** `web/tests ▸ RUN ./unittest.sh`. */
+const longestTitle = 72;
+
+/** `web/tests ▸ RUN ./unittest.sh`; a long instruction is cut. */
 export function stepText(step: StepName): string {
-  return `${plainText(step.runner.label)} ▸ ${plainText(step.title)}`;
+  const title = plainText(step.title);
+  const shown = title.length > longestTitle ? `${title.slice(0, longestTitle - 1)}…` : title;
+  return `${plainText(step.runner.label)} ▸ ${shown}`;
 }
 
 /** `web/tests/Layerfile:5`. */

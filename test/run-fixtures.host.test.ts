@@ -1,0 +1,56 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { basesDirectory } from './support/bases.ts';
+import { redact } from './support/redact.ts';
+import { scratch } from './support/scratch.ts';
+
+const root = fileURLToPath(new URL('../fixtures/run/', import.meta.url));
+const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+const update = process.env['UPDATE_GOLDENS'] === '1';
+
+/**
+ * A folder is a whole story: `repo/` is what a person has, `steps.yml` what they type, one line after another (`layer …` is the real thing, all
+ * else goes to bash), `expected.txt` what they see. UPDATE_GOLDENS=1 writes it anew.
+ */
+describe('fixtures/run', () => {
+  for (const name of readdirSync(root).sort()) it(name, () => tell(join(root, name)));
+});
+
+function tell(story: string): void {
+  const here = scratch();
+  const repo = join(here, 'repo');
+  mkdirSync(repo);
+  if (existsSync(join(story, 'repo'))) cpSync(join(story, 'repo'), repo, { recursive: true });
+  const lines = parse(readFileSync(join(story, 'steps.yml'), 'utf8')) as readonly string[];
+  const seen = lines.map((line) => type(line, { repo, here })).join('\n');
+  const path = join(story, 'expected.txt');
+  if (update) writeFileSync(path, seen);
+  expect(seen).toBe(existsSync(path) ? readFileSync(path, 'utf8') : '');
+}
+
+function type(line: string, { repo, here }: { readonly repo: string; readonly here: string }): string {
+  const script = `layer() { ${JSON.stringify(process.execPath)} --disable-warning=ExperimentalWarning ${JSON.stringify(main)} "$@"; }\n${line}`;
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', script], {
+    cwd: repo,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: here,
+      LAYER_STORE: join(here, 'store'),
+      LAYER_BASES: basesDirectory(),
+      LAYER_DEBUG: '1',
+      GIT_CONFIG_GLOBAL: '/dev/null',
+      GIT_AUTHOR_NAME: 'Somebody',
+      GIT_AUTHOR_EMAIL: 'somebody@example.com',
+      GIT_COMMITTER_NAME: 'Somebody',
+      GIT_COMMITTER_EMAIL: 'somebody@example.com',
+    },
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
+  const output = redact(`${stdout}${stderr === '' ? '' : `[stderr]\n${stderr}`}`, here);
+  return `$ ${line}\n${output}${status === 0 ? '' : `[exit ${status}]\n`}`;
+}
