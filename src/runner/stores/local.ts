@@ -33,7 +33,7 @@ export function openLocalStore(directory: string): TraceStore {
   const database = openDatabase(root);
   const boot = bootId();
   const session = openSession(database, boot);
-  dropUnsynced(database, boot);
+  let changed = dropUnsynced(database, boot);
   const hmacKey = (database.prepare(`select value from meta where key = 'hmac'`).get() as { value: string }).value;
   const candidates = database.prepare('select * from instances where key = ? and retired = 0 order by sequence desc');
   const relativePath = (path: string): string => relative(root, path);
@@ -45,7 +45,6 @@ export function openLocalStore(directory: string): TraceStore {
     at: row.at as GuestPath,
   });
 
-  let changed = false;
   const write = (work: () => void): Stored => {
     changed = true;
     try {
@@ -155,6 +154,7 @@ export function openLocalStore(directory: string): TraceStore {
       return { directories: collect(database, { root, boot, without: null }) };
     },
     async [Symbol.asyncDispose]() {
+      if (!database.isOpen) return;
       if (changed) collect(database, { root, boot, without: session });
       database.prepare('delete from sessions where id = ?').run(session);
       database.close();
@@ -171,17 +171,18 @@ function openSession(database: DatabaseSync, boot: string): string {
 }
 
 /** After a crash of the kernel, rows may stand for files that never reached the disk. */
-function dropUnsynced(database: DatabaseSync, boot: string): void {
+function dropUnsynced(database: DatabaseSync, boot: string): boolean {
   const lost = database
     .prepare(
       'select 1 from instances where synced = 0 and boot <> ? union select 1 from volumes where synced = 0 and boot <> ?',
     )
     .get(boot, boot);
-  if (!lost) return;
+  if (!lost) return false;
   transaction(database, () => {
     database.prepare('delete from instances where synced = 0 and boot <> ?').run(boot);
     database.prepare('delete from volumes where synced = 0 and boot <> ?').run(boot);
   });
+  return true;
 }
 
 function insert(

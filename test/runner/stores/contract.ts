@@ -1,0 +1,194 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { GuestPath } from '../../../src/host.ts';
+import { initialState } from '../../../src/runner/state.ts';
+import type { Instance, InstanceId, StepKey, TraceStore } from '../../../src/runner/store.ts';
+import type { Observation } from '../../../src/runner/view/view.ts';
+
+let count = 0;
+
+/** An instance with fresh id; `change` says what is particular about it. */
+export function anInstance(change: Partial<Instance> = {}): Instance {
+  count += 1;
+  return {
+    id: count.toString(16).padStart(32, '0') as InstanceId,
+    parent: 'a'.repeat(64) as InstanceId,
+    key: 'k'.repeat(64) as StepKey,
+    keyParts: [{ name: 'instruction', value: '"RUN make"' }],
+    title: 'RUN make',
+    observations: [],
+    state: initialState,
+    view: null,
+    exitCode: 0,
+    outputTail: '',
+    durationMs: 12,
+    createdAt: 1000 + count,
+    data: null,
+    notKept: null,
+    ...change,
+  };
+}
+
+/** A directory of the store with a file in it, as a machine leaves it. */
+export async function aLayer(store: TraceStore): Promise<string> {
+  const directory = join(await store.directory(), 'layers', '1');
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'file'), 'content');
+  return directory;
+}
+
+const onLayer = (directory: string): Instance['data'] => ({
+  stack: [{ kind: 'layer', directory, at: null }],
+  mtimes: null,
+});
+
+const ids = (instances: readonly Instance[]): readonly string[] => instances.map((one) => one.id);
+
+/** What every trace store holds to. `open` opens the same store each time within a test: `reopen` is another process's look at it. */
+export function describeStore(name: string, make: () => { readonly open: () => TraceStore }): void {
+  const key = 'k'.repeat(64) as StepKey;
+
+  describe(`${name} store`, () => {
+    it('gives back what was put in', async () => {
+      const { open } = make();
+      const observations: readonly Observation[] = [
+        { view: 0, path: '/app/a' as GuestPath, kind: 'content', fingerprint: 'f1' },
+        { view: 0, path: '/app/a.local' as GuestPath, kind: 'absent', fingerprint: '' },
+        { view: 0, path: '/app/no\udc80utf8\n' as GuestPath, kind: 'entry', fingerprint: 'file 0664 0:0' },
+        { view: 1, path: '/app' as GuestPath, kind: 'listing', fingerprint: 'f2' },
+      ];
+      await using store = open();
+      const layer = await aLayer(store);
+      const instance = anInstance({ observations, data: onLayer(layer), outputTail: 'ok\n', notKept: null });
+      expect(await store.insert(instance)).toEqual({ stored: true });
+      await using reopened = open();
+      expect(await reopened.candidates(key)).toEqual([instance]);
+    });
+
+    it('offers several values of a key, newest first', async () => {
+      await using store = make().open();
+      const [one, two] = [anInstance(), anInstance()];
+      await store.insert(one);
+      await store.insert(two);
+      expect(ids(await store.candidates(key))).toEqual([two.id, one.id]);
+      expect(await store.candidates('other' as StepKey)).toEqual([]);
+    });
+
+    it('never offers a retired value again, in no process', async () => {
+      const { open } = make();
+      await using store = open();
+      const [one, two] = [anInstance(), anInstance()];
+      await store.insert(one);
+      await store.insert(two);
+      await store.retire([two.id]);
+      await using reopened = open();
+      expect(ids(await reopened.candidates(key))).toEqual([one.id]);
+    });
+
+    it('keeps the values of a key that were used last', async () => {
+      await using store = make().open();
+      const first = anInstance();
+      await store.insert(first);
+      for (let more = 0; more < 30; more += 1) {
+        await store.insert(anInstance());
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        await store.touch([first.id]);
+      }
+      const kept = ids(await store.candidates(key));
+      expect(kept.length).toBeLessThan(30);
+      expect(kept).toContain(first.id);
+    });
+
+    it('tells what else a parent led to', async () => {
+      await using store = make().open();
+      const other = anInstance({ keyParts: [{ name: 'instruction', value: '"RUN make all"' }] });
+      await store.insert(other);
+      expect(await store.siblings(other.parent)).toEqual([{ title: other.title, keyParts: other.keyParts }]);
+    });
+
+    it('says so where the files of a snapshot are gone', async () => {
+      await using store = make().open();
+      const instance = anInstance({ data: onLayer('/nonexistent/layers/1') });
+      await store.insert(instance);
+      const [found] = await store.candidates(key);
+      expect(found).toMatchObject({ data: null, notKept: 'its files are gone from the store' });
+    });
+
+    it('deletes what nothing refers to, and nothing else', async () => {
+      const { open } = make();
+      let used = '';
+      let unused = '';
+      {
+        await using store = open();
+        used = await aLayer(store);
+        unused = await aLayer(store);
+        await store.insert(anInstance({ data: onLayer(used) }));
+        expect(await store.collect()).toEqual({ directories: 0 });
+        expect(existsSync(unused)).toBe(true);
+      }
+      await using store = open();
+      await store.collect();
+      expect([existsSync(used), existsSync(unused)]).toEqual([true, false]);
+    });
+
+    it('keeps what another process may be using', async () => {
+      const { open } = make();
+      await using reader = open();
+      const layer = await aLayer(reader);
+      const instance = anInstance({ data: onLayer(layer) });
+      await reader.insert(instance);
+      await using writer = open();
+      const [loaded] = await writer.candidates(key);
+      expect(loaded?.data).not.toBe(null);
+      await reader.retire([instance.id]);
+      await reader.collect();
+      expect(existsSync(layer)).toBe(true);
+    });
+
+    it('gives each scope its own newest volume, and knows what stems from what', async () => {
+      await using store = make().open();
+      const path = '/root/.cache' as GuestPath;
+      const volume = (id: string, parent: string | null, directory: string) => ({
+        id,
+        parent,
+        path,
+        directory,
+        at: path,
+      });
+      const [one, two] = [volume('v1', null, await aLayer(store)), volume('v2', 'v1', await aLayer(store))];
+      expect(await store.volume('main', path)).toBe(null);
+      await store.publishVolume('main', one);
+      await store.publishVolume('main', two);
+      expect(await store.volume('main', path)).toEqual(two);
+      expect(await store.volume('branch', path)).toBe(null);
+      expect(await store.volumeOf(one.directory)).toEqual(one);
+      expect([await store.descends('v2', 'v1'), await store.descends('v1', 'v2')]).toEqual([true, false]);
+    });
+
+    it('counts jobs', async () => {
+      const { open } = make();
+      await using store = open();
+      const first = await store.nextJob();
+      await using reopened = open();
+      expect(await reopened.nextJob()).toBe(first + 1);
+    });
+
+    it('has one secret of its own', async () => {
+      const { open } = make();
+      await using store = open();
+      await using reopened = open();
+      await using other = make().open();
+      expect(store.hmacKey).toMatch(/^[0-9a-f]{64}$/);
+      expect(reopened.hmacKey).toBe(store.hmacKey);
+      expect(other.hmacKey).not.toBe(store.hmacKey);
+    });
+
+    it('syncs', async () => {
+      await using store = make().open();
+      await store.insert(anInstance());
+      await store.sync();
+      expect(await store.candidates(key)).toHaveLength(1);
+    });
+  });
+}

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { openLocalStore } from '../../../src/runner/stores/local.ts';
+import { formatVersion, schema } from '../../../src/runner/stores/local/database.ts';
+import type { StepKey } from '../../../src/runner/store.ts';
+import { scratch } from '../../support/scratch.ts';
+import { aLayer, anInstance, describeStore } from './contract.ts';
+
+describeStore('local', () => {
+  const directory = scratch();
+  return { open: () => openLocalStore(directory) };
+});
+
+describe('local store', () => {
+  it('changes its format version with its schema', () => {
+    const digest = createHash('sha256').update(schema).digest('hex').slice(0, 16);
+    expect([formatVersion, digest]).toEqual([1, '7df19d7518fb6626']);
+  });
+
+  it('is for its owner only', async () => {
+    const directory = scratch();
+    await using _store = openLocalStore(join(directory, 'store'));
+    expect(statSync(join(directory, 'store')).mode & 0o777).toBe(0o700);
+    expect(statSync(join(directory, 'store', `v${formatVersion}`)).mode & 0o777).toBe(0o700);
+  });
+
+  it('drops what an earlier boot left unsynced, with its directory', async () => {
+    const directory = scratch();
+    let lost = '';
+    let safe = '';
+    {
+      await using store = openLocalStore(directory);
+      safe = await aLayer(store);
+      const stack = (layer: string) => [{ kind: 'layer', directory: layer, at: null } as const];
+      await store.insert(anInstance({ data: { stack: stack(safe), mtimes: null } }));
+      await store.sync();
+      lost = await aLayer(store);
+      await store.insert(anInstance({ data: { stack: stack(lost), mtimes: null } }));
+    }
+    const database = new DatabaseSync(join(directory, `v${formatVersion}`, 'store.db'));
+    database.exec(`update instances set boot = 'an earlier one'`);
+    database.close();
+    await using store = openLocalStore(directory);
+    expect(await store.candidates('k'.repeat(64) as StepKey)).toHaveLength(1);
+    await store.collect();
+    await store[Symbol.asyncDispose]();
+    await using again = openLocalStore(directory);
+    await again.collect();
+    expect([existsSync(safe), existsSync(lost)]).toEqual([true, false]);
+  });
+
+  it('opens after its process was killed at any instant, and several may write at once', () => {
+    const directory = scratch();
+    const program = fileURLToPath(new URL('./write-for-ever.ts', import.meta.url));
+    const children = `for i in 1 2 3; do timeout -s KILL 0.$((RANDOM % 5 + 4)) "${process.execPath}" --disable-warning=ExperimentalWarning "${program}" "${directory}" & done; wait`;
+    for (let round = 0; round < 3; round += 1) spawnSync('bash', ['-c', children]);
+    const store = openLocalStore(directory);
+    return store.candidates('k'.repeat(64) as StepKey).then(async (found) => {
+      for (const { data } of found) {
+        for (const entry of data?.stack ?? [])
+          if (entry.kind === 'layer') expect(existsSync(join(entry.directory, 'file'))).toBe(true);
+      }
+      await store[Symbol.asyncDispose]();
+    });
+  });
+});
