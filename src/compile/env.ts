@@ -5,6 +5,7 @@ import { type Scope, homeOf } from '../ir/walk.ts';
  * Quotes, backslashes, variables whose value is static, and `~` of root. See bash(1), QUOTING and Tilde Expansion.
  */
 export function evaluateAssignment(value: string, scope: Scope): string | null {
+  if (!/['"\\`$~]/.test(value)) return value;
   let result = '';
   let at = 0;
   let tilde = true;
@@ -90,6 +91,7 @@ function evaluateDollar(value: string, at: number, scope: Scope): Evaluated | nu
  * ENV takes them as text. What is quoted or substituted stays.
  */
 export function escapeOperators(value: string): string {
+  if (!/[;&|<>()]/.test(value)) return value;
   let result = '';
   let at = 0;
   while (at < value.length) {

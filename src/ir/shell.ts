@@ -119,7 +119,7 @@ class Scanner {
       if (character === '\n' || character === ';') {
         finish(';');
         at += 1;
-      } else if (/\s/.test(character)) at += 1;
+      } else if (character === ' ' || /\s/.test(character)) at += 1;
       else if (character === '#') {
         const end = this.text.indexOf('\n', at);
         at = end < 0 || end > limit ? limit : end;
@@ -172,7 +172,11 @@ class Scanner {
   /** Gives the offset behind the word at `at`; records what is nested in it. */
   private word(at: number, limit: number, close: ')' | '`' | null, depth: number): number {
     const start = at;
+    const plain = /[^\s;&|<>()'"\\$`]+/y;
     while (at < limit) {
+      plain.lastIndex = at;
+      if (plain.test(this.text)) at = Math.min(limit, plain.lastIndex);
+      if (at >= limit) break;
       const character = this.text[at] ?? '';
       if (/[\s;&|<>()]/.test(character) || (character === '`' && close === '`')) break;
       if (character === "'") {
@@ -187,7 +191,11 @@ class Scanner {
   }
 
   private doubleQuoted(at: number, limit: number, close: ')' | '`' | null, depth: number): number {
+    const plain = /[^"\\$`]+/y;
     while (at < limit) {
+      plain.lastIndex = at;
+      if (plain.test(this.text)) at = plain.lastIndex;
+      if (at >= limit) return limit;
       const character = this.text[at] ?? '';
       if (character === '"') return at + 1;
       if (character === '`' && close === '`') return at;
