@@ -63,7 +63,12 @@ function lowerAll(work: {
 }): ReadonlyMap<RepoPath, CheckedLayerfile> {
   const { ordered, given, report } = work;
   const memory = new RepositoryMemory(work.repo);
-  const facts = new Map(ordered.map(({ layerfile }) => [layerfile, lowerFacts(layerfile.instructions, report)]));
+  const facts = new Map(
+    ordered.map(({ layerfile }) => {
+      const readable = layerfile.instructions.filter((ast) => !layerfile.garbled.has(ast));
+      return [layerfile, lowerFacts(readable, report)];
+    }),
+  );
   const splits = copyCounts(ordered);
   const ids = assignIds(
     ordered.map(({ layerfile }) => ({
@@ -83,6 +88,7 @@ function lowerAll(work: {
         scope: before?.after ?? initialScope,
         complete,
         certain,
+        garbled: layerfile.garbled,
         given,
         repository,
         waits: (ast) =>

@@ -17,6 +17,8 @@ export interface Layerfile {
   readonly ast: LayerfileAst;
   /** The lines that are instructions. */
   readonly instructions: readonly InstructionAst[];
+  /** Those whose words could not be told apart (a quote is not closed): what follows from that is not worth reporting. */
+  readonly garbled: ReadonlySet<InstructionAst>;
 }
 
 /** A Layerfile and what it leads to; `location`s instead of ids, which are given last. */

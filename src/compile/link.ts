@@ -58,7 +58,15 @@ function load({ repo, report }: Linking, place: Place): Layerfile | null {
   const instructions = ast.lines.filter(
     (line): line is InstructionAst => line.kind !== 'blank' && line.kind !== 'comment' && line.kind !== 'invalid',
   );
-  return { ...place, source, ast, instructions };
+  const unclosed = diagnostics
+    .filter(({ code }) => code.startsWith('syntax/unclosed-'))
+    .map(({ span }) => span?.start ?? -1);
+  const garbled = new Set(
+    unclosed.length === 0
+      ? []
+      : instructions.filter(({ span }) => unclosed.some((start) => start >= span.start && start <= span.end)),
+  );
+  return { ...place, source, ast, instructions, garbled };
 }
 
 function linkOne(linking: Linking, layerfile: Layerfile, enqueue: (place: Place) => void): LinkedLayerfile {

@@ -37,6 +37,7 @@ export interface LoweringContext {
   readonly given: ReadonlySet<string>;
   readonly repository: RepositoryLook;
   readonly waits: (ast: WaitAst) => readonly { readonly id: LayerId; readonly span: Span }[];
+  readonly garbled: ReadonlySet<InstructionAst>;
   readonly report: (found: Diagnostic) => void;
 }
 
@@ -45,7 +46,8 @@ export function lower(context: LoweringContext, instructions: readonly Instructi
   const steps: LoweredStep[] = [];
   let { scope } = context;
   for (const ast of instructions) {
-    const step = lowerInstruction({ ...context, scope }, ast);
+    const report = context.garbled.has(ast) ? () => {} : context.report;
+    const step = lowerInstruction({ ...context, scope, report }, ast);
     if (step === null) continue;
     steps.push({ ast, step, scope });
     scope = advance(scope, step);

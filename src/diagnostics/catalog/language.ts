@@ -141,7 +141,7 @@ reported as one) or \`hidden\` (not reported).`,
   'language/memory-twice': entry<object>({
     severity: 'error',
     message: () => 'MEMORY is said already in this Layerfile; keep one, at the top',
-    explain: `A Layerfile's machine has one size, for the whole file.`,
+    explain: `A Layerfile's machine has one size, for the whole file: two MEMORY would leave it open which one counts.`,
   }),
   'language/skip-unknown': entry<{ name: string; near: string | null }>({
     severity: 'error',
