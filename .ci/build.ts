@@ -1,5 +1,6 @@
 import { build } from 'esbuild';
-import { chmod, readFile, rm } from 'node:fs/promises';
+import { chmod, copyFile, readFile, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The programs in dist/, beside `layer.js`: what a process of its own is started from. */
@@ -8,6 +9,9 @@ const entries: Readonly<Record<string, string>> = {
   'view-server': 'src/runner/fuse/main.ts',
   'view-server': 'src/runner/fuse/main.ts',
 };
+
+/** Files that programs read from beside themselves (`new URL('./name', import.meta.url)`), hence all in one directory. */
+const assets: readonly string[] = ['src/runner/drivers/sandbox/agent.pl'];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = `${root}/dist`;
@@ -28,9 +32,10 @@ await build({
   target: 'node24',
   minifyWhitespace: true,
   minifySyntax: true,
-  legalComments: 'linked',
+  // Under another license, and as big as all the rest: used as it is installed.
+  external: ['elkjs'],
   banner: { js: requireBanner },
-  chunkNames: 'chunks/[name]-[hash]',
+  chunkNames: '[name]-[hash]',
   logLevel: 'warning',
 });
 await build({
@@ -52,6 +57,7 @@ await build({
     },
   ],
 });
+for (const asset of assets) await copyFile(`${root}/${asset}`, `${dist}/${basename(asset)}`);
 await chmod(`${dist}/layer.js`, 0o755);
 const entry = await readFile(`${dist}/layer.js`, 'utf8');
 if (/^\s*(import|export)\b(?!\()/m.test(entry))
