@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { withoutCredentials } from './clone-url.ts';
+import { withoutCredentials } from './remote.ts';
 import { statPath } from './disk.ts';
 import { createGit } from './git.ts';
 import type { Git, GitResult } from './git.ts';
