@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -183,7 +193,7 @@ export function describeDriver(name: string, theCase: () => DriverCase): void {
       const started = Date.now();
       expect(await shell(machine, 'sleep 30 & head -c 100000 /dev/zero | tr "\\0" x')).toBe('x'.repeat(100_000));
       expect(Date.now() - started).toBeLessThan(5000);
-      await shell(machine, 'pkill sleep || killall sleep');
+      await shell(machine, 'killall sleep');
     });
 
     it('carries a gigabyte of output without keeping it', async () => {
@@ -263,7 +273,7 @@ export function describeDriver(name: string, theCase: () => DriverCase): void {
         log += Buffer.from(chunk).toString();
       });
       await expect.poll(() => server.ports(), { timeout: 5000 }).toEqual([7070]);
-      expect(log).toBe('up\n');
+      await expect.poll(() => log).toBe('up\n');
       const stream = await machine.connect(7070);
       stream.write('hello');
       stream.end();
@@ -330,6 +340,156 @@ export function describeDriver(name: string, theCase: () => DriverCase): void {
         state: { kept: true, stack: [], layers: [] },
       });
     });
+
+    it('are not kept while something runs that no RUN BACKGROUND accounts for', async () => {
+      await using machine = await workshop.boot();
+      await shell(machine, 'echo 1 > f; setsid sleep 1000 > /dev/null 2>&1 &');
+      const { state } = await machine.endStep({ keep: true });
+      expect(state).toEqual({ kept: false, why: 'sleep is still running' });
+      expect(await shell(machine, 'cat f')).toBe('1\n');
+      await shell(machine, 'killall sleep');
+      expect((await keep(machine)).length).toBe(1);
+    });
+
+    it('wait a moment for what is ending', async () => {
+      await using machine = await workshop.boot();
+      await shell(machine, '(sleep 0.05; echo late > late) &');
+      const stack = await keep(machine);
+      await using again = await workshop.boot({ stack });
+      expect(await shell(again, 'cat late')).toBe('late\n');
+    });
+
+    it('are not kept with System V shared memory, which no file holds', async () => {
+      await using machine = await workshop.boot();
+      await shell(machine, 'ipcmk -M 4096 > /dev/null');
+      expect((await machine.endStep({ keep: true })).state).toMatchObject({ kept: false });
+    });
+
+    it('are kept beside a RUN BACKGROUND, each as it was', async () => {
+      await using machine = await workshop.boot();
+      await machine.start(command('n=0; while true; do echo $((++n)) > tick; sleep 0.01; done'), () => {});
+      await shell(machine, 'echo 1 > f; echo x > gone; rm /etc/shadow; rm -rf /home; mkdir /home');
+      const first = await keep(machine);
+      await shell(machine, 'echo 2 > f; rm gone');
+      const second = await keep(machine);
+      await using one = await workshop.boot({ stack: first });
+      await using two = await workshop.boot({ stack: second });
+      expect(await shell(one, 'cat f; ls gone; test -e /etc/shadow || echo none; ls /home')).toBe('1\ngone\nnone\n');
+      expect(await shell(two, 'cat f; test -e gone || echo none')).toBe('2\nnone\n');
+      const before = await shell(machine, 'cat tick');
+      await expect.poll(() => shell(machine, 'cat tick')).not.toBe(before);
+    });
+
+    it('survive that the store takes their layers away by renaming them', async () => {
+      await using machine = await workshop.boot();
+      const adopted = workshop.fresh();
+      for (const step of ['1', '2', '3']) {
+        await shell(machine, `echo ${step} > f${step}`);
+        const { state } = await machine.endStep({ keep: true });
+        if (!state.kept) throw new Error(state.why);
+        for (const layer of state.layers) renameSync(layer, join(adopted, step));
+      }
+      expect(await shell(machine, 'cat f1 f2 f3')).toBe('1\n2\n3\n');
+      const stack = ['1', '2', '3'].map(
+        (step) => ({ kind: 'layer', directory: join(adopted, step), at: null }) as const,
+      );
+      await using again = await workshop.boot({ stack });
+      expect(await shell(again, 'cat f1 f2 f3')).toBe('1\n2\n3\n');
+    });
+  });
+
+  describe(`${name}: caches`, () => {
+    it('lie at their path over what the base holds, and take writes in the machine', async () => {
+      const volume = workshop.fresh();
+      writeFileSync(join(volume, 'saved'), 'saved\n');
+      mkdirSync(join(volume, 'sub'));
+      writeFileSync(join(volume, 'sub/deep'), 'deep\n');
+      await using machine = await workshop.boot();
+      await shell(machine, 'mkdir -p /var/cache/tool; echo base > /var/cache/tool/base; chmod 0751 /var/cache');
+      await machine.addLayer(volume, '/var/cache/tool' as GuestPath);
+      expect(
+        await shell(
+          machine,
+          'cd /var/cache/tool; cat base saved sub/deep; stat -c %a ..; rm sub/deep; echo new > saved',
+        ),
+      ).toBe('base\nsaved\ndeep\n751\n');
+      const stack = await keep(machine);
+      expect(readFileSync(join(volume, 'saved'), 'utf8')).toBe('saved\n');
+      await using again = await workshop.boot({ stack });
+      expect(await shell(again, 'cd /var/cache/tool; cat base saved; ls sub')).toBe('base\nnew\n');
+      // A newer volume in the place of the one the state was made on.
+      const newer = workshop.fresh();
+      writeFileSync(join(newer, 'more'), 'more\n');
+      const replaced = stack.map((entry) =>
+        entry.kind === 'layer' && entry.at !== null ? { ...entry, directory: newer } : entry,
+      );
+      await using later = await workshop.boot({ stack: replaced });
+      expect(await shell(later, 'cd /var/cache/tool; cat base more saved')).toBe('base\nmore\nnew\n');
+    });
+
+    it('may be a single file', async () => {
+      const volume = workshop.fresh();
+      writeFileSync(join(volume, 'cache'), 'cached\n');
+      await using machine = await workshop.boot();
+      await machine.addLayer(join(volume, 'cache'), '/root/.tool-cache' as GuestPath);
+      expect(await shell(machine, 'cat ~/.tool-cache; ls -A', { env: { PATH: path, HOME: '/root' } })).toBe(
+        'cached\n.tool-cache\n',
+      );
+    });
+
+    it('are copied out merged, with everything a file has', async () => {
+      await using machine = await workshop.boot();
+      await shell(
+        machine,
+        'mkdir -p /c/d; echo 1 > /c/f; ln /c/f /c/hard; ln -s /etc/passwd /c/link; chown 12:34 /c/d; chmod 1750 /c/d; rm -f /c/none',
+      );
+      const out = workshop.fresh();
+      expect(await machine.copyOut('/c' as GuestPath, out)).toBe('directory');
+      expect(readdirSync(out).sort()).toEqual(['d', 'f', 'hard', 'link']);
+      expect(statSync(join(out, 'f')).nlink).toBe(2);
+      expect(readlinkSync(join(out, 'link'))).toBe('/etc/passwd');
+      expect(statSync(join(out, 'd'))).toMatchObject({ uid: 12, gid: 34, mode: 0o41750 });
+      const single = workshop.fresh();
+      expect(await machine.copyOut('/c/f' as GuestPath, single)).toBe('file');
+      expect(readFileSync(join(single, 'f'), 'utf8')).toBe('1\n');
+      expect(await machine.copyOut('/nonesuch' as GuestPath, workshop.fresh())).toBeNull();
+      await shell(machine, 'ln -s / /c/root');
+      const followed = workshop.fresh();
+      expect(await machine.copyOut('/c/root/c/f' as GuestPath, followed)).toBe('file');
+    });
+  });
+
+  describe(`${name}: stacks`, () => {
+    it('of 60 layers show the topmost of each file', async () => {
+      await using machine = await workshop.boot({ stack: tower(workshop, 60) });
+      expect(await shell(machine, 'cat /t/all /t/f0; ls /t | wc -l')).toBe('59\n0\n62\n');
+    });
+
+    it('of 250 layers too, with whiteouts and opaque directories among them', async () => {
+      await using first = await workshop.boot({ stack: tower(workshop, 60) });
+      await shell(first, 'rm /t/f7; rm -r /t/d; mkdir /t/d; echo fresh > /t/d/fresh');
+      const stack = [...(await keep(first)), ...tower(workshop, 190, '/u')];
+      await using machine = await workshop.boot({ stack });
+      const look = 'cat /t/all /u/all; ls /t | wc -l; ls /u | wc -l; ls /t/d; test -e /t/f7 || echo gone';
+      const shown = '59\n189\n61\n192\nfresh\ngone\n';
+      expect(await shell(machine, look)).toBe(shown);
+      await shell(machine, 'echo more > /t/more; rm /t/f8');
+      await using again = await workshop.boot({ stack: await keep(machine) });
+      expect(await shell(again, look)).toBe(shown);
+    });
+  });
+}
+
+/** Layers that each write a file of their own and one that all write, in a directory, beside a directory of the first alone. */
+function tower(workshop: Workshop, height: number, at = '/t'): readonly StackEntry[] {
+  const root = workshop.fresh();
+  return Array.from({ length: height }, (_, number) => {
+    const directory = join(root, String(number));
+    mkdirSync(join(directory, at, 'd'), { recursive: true });
+    writeFileSync(join(directory, at, `f${number}`), `${number}\n`);
+    writeFileSync(join(directory, at, 'all'), `${number}\n`);
+    writeFileSync(join(directory, at, 'd', `inside${number}`), '');
+    return { kind: 'layer', directory, at: null };
   });
 }
 

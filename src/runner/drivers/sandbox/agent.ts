@@ -87,6 +87,11 @@ export class Agent implements AsyncDisposable {
     }
   }
 
+  /** Why it is gone; null while it lives. */
+  get lost(): string | null {
+    return this.#goneWhy;
+  }
+
   /** Asks for one thing and returns its answer. Throws what the agent could not do; rejects with `MachineLost` when it is gone. */
   async ask(what: string, ...fields: readonly Field[]): Promise<readonly Buffer[]> {
     if (this.#goneWhy !== null) throw new MachineLost(this.#goneWhy);

@@ -39,9 +39,11 @@ export async function connectTo(hostPid: number, port: number): Promise<Duplex> 
   const opened = Promise.withResolvers<boolean>();
   child.once('error', () => opened.resolve(false));
   child.once('close', () => opened.resolve(false));
-  child.stdout.once('readable', () => opened.resolve(child.stdout.read(1) !== null));
+  child.stdout.once('readable', () => {
+    if (child.stdout.read(1) !== null) opened.resolve(true);
+  });
   if (!(await opened.promise)) {
-    if (complaint.includes('nsenter')) throw new MachineLost(complaint.trim());
+    if (complaint.startsWith('nsenter')) throw new MachineLost(complaint.trim());
     throw new Error(`nothing listens on port ${port} of the machine`);
   }
   const stream = Duplex.from({ readable: child.stdout, writable: child.stdin });

@@ -121,6 +121,7 @@ export class SandboxMachine implements Machine {
 
   async addView(view: ViewSpec): Promise<void> {
     await this.#ofViews((server) => server.addView(view));
+    await this.#settleDown();
     if ((await this.#living()).length > 0) {
       await this.#agent.ask('copy-in', join(this.#directory, 'views', String(view.ordinal)));
       return;
@@ -131,6 +132,7 @@ export class SandboxMachine implements Machine {
 
   async addLayer(directory: string, at: GuestPath): Promise<void> {
     const { ancestors } = await this.resolve(at);
+    await this.#settleDown();
     const living = await this.#living();
     if (living.length > 0) throw new Error(`a layer cannot be put under running processes (${living.join(', ')})`);
     await this.#root.push([{ kind: 'layer', directory, at }], ancestors);
@@ -148,6 +150,7 @@ export class SandboxMachine implements Machine {
     readonly fault: string | null;
     readonly state: Kept;
   }> {
+    if (keep) await this.#settleDown();
     const alive = this.#alive().length > 0;
     if (alive && this.#cgroups.canFreeze) await this.#cgroups.freeze();
     try {
@@ -159,7 +162,8 @@ export class SandboxMachine implements Machine {
     }
   }
 
-  connect(port: number): Promise<Duplex> {
+  async connect(port: number): Promise<Duplex> {
+    if (this.#agent.lost !== null) throw new MachineLost(this.#agent.lost);
     return connectTo(this.#agent.hostPid, port);
   }
 
@@ -263,19 +267,17 @@ export class SandboxMachine implements Machine {
     return { kept: true, stack: this.#root.stack, layers: this.#root.takeFresh() };
   }
 
-  /** Names of the processes in the machine, after a moment for those that are ending. */
+  /** Gives processes that are ending the moment they need. */
+  async #settleDown(): Promise<void> {
+    if (this.#cgroups.canFreeze) await until(() => this.#strays().length === 0, graceMs);
+    else await until(async () => (await this.#living()).length === 0, graceMs);
+  }
+
+  /** Names of the processes in the machine. */
   async #living(): Promise<readonly string[]> {
-    if (this.#cgroups.canFreeze) {
-      await until(() => this.#strays().length === 0, graceMs);
-      return this.#alive().map(processName);
-    }
-    let names: readonly string[] = [];
-    await until(async () => {
-      const [, , , ...processes] = await this.#agent.ask('state');
-      names = processes.map((pid) => `process ${pid.toString()}`);
-      return names.length === 0;
-    }, graceMs);
-    return names;
+    if (this.#cgroups.canFreeze) return this.#alive().map(processName);
+    const [, , , ...processes] = await this.#agent.ask('state');
+    return processes.map((pid) => `process ${pid.toString()}`);
   }
 
   #alive(): readonly number[] {

@@ -16,13 +16,18 @@ export interface SandboxParts {
   readonly startViewServer: (spec: ViewServerSpec) => Promise<ViewServer>;
   /** Below it lie the directories of all machines. */
   readonly storeDirectory: string;
-  /** Told what this host cannot do, as a sentence, when a machine would have needed it. */
+  /** Told once what this host cannot do, as a sentence, when a machine would have needed it. */
   readonly warn: (message: string) => void;
 }
 
 /** Machines out of Linux namespaces and a root overlay: no KVM, no daemon; not a boundary against hostile code. */
 export function sandboxDriver(parts: SandboxParts): Driver {
   let probes: Promise<readonly Probe[]> | null = null;
+  const warned = new Set<string>();
+  const warn = (message: string): void => {
+    if (!warned.has(message)) parts.warn(message);
+    warned.add(message);
+  };
   return {
     name: 'sandbox',
     format: 'overlay-1',
@@ -34,7 +39,7 @@ export function sandboxDriver(parts: SandboxParts): Driver {
         ? null
         : `${failed.what}: ${failed.detail}${failed.remedy === null ? '' : `: ${failed.remedy}`}`;
     },
-    boot: (spec, signal) => boot(spec, parts, signal),
+    boot: (spec, signal) => boot(spec, { ...parts, warn }, signal),
   };
 }
 
