@@ -6,6 +6,7 @@ import { checkLayerfile } from './checks/check-layerfile.ts';
 import type { CheckedLayerfile } from './checks/rule.ts';
 import { type Config, readConfig } from './config.ts';
 import { selectLayerfiles } from './discover.ts';
+import type { GithubSource } from './from.ts';
 import { assignIds } from './ids.ts';
 import type { Layerfile, LinkedLayerfile } from './layerfile.ts';
 import { link } from './link.ts';
@@ -31,6 +32,8 @@ export interface Compiled {
   /** The Layerfiles that were asked for, with what they start from and wait for; also those that have errors. Parents stand first. */
   readonly files: readonly Layerfile[];
   readonly config: Config;
+  /** Layerfiles of other repositories that must be fetched into .layer/vendor first; then compile again. */
+  readonly unfetched: readonly GithubSource[];
 }
 
 /** Compiles the Layerfiles of a repository. Collects everything that is wrong; ids do not depend on `only`. */
@@ -41,17 +44,18 @@ export async function compile(repo: RepoReader, options: CompileOptions = {}): P
   const config = readConfig(repo, report);
   if (own.length === 0) {
     report(diagnostic('file/none', null, { root: repo.root }));
-    return { plan: null, diagnostics: found, files: [], config };
+    return { plan: null, diagnostics: found, files: [], config, unfetched: [] };
   }
-  const linked = link({ repo, config, own, report });
+  const unfetched: GithubSource[] = [];
+  const linked = link({ repo, config, own, report, unfetched: (source) => void unfetched.push(source) });
   const ordered = order(linked, report);
   const checked = lowerAll({ repo, ordered, report, given: new Set(options.given ?? []) });
   const kept = closure(linked, selected({ own, only: options.only ?? null, report }));
   const diagnostics = tidy(found.filter((one) => isKept(one, kept)));
   const files = ordered.filter(({ layerfile }) => kept.has(layerfile.location)).map(({ layerfile }) => layerfile);
-  if (hasErrors(diagnostics)) return { plan: null, diagnostics, files, config };
+  if (hasErrors(diagnostics)) return { plan: null, diagnostics, files, config, unfetched };
   const layers = files.flatMap((file) => checked.get(file.location)?.layer ?? []);
-  return { plan: { layers }, diagnostics, files, config };
+  return { plan: { layers }, diagnostics, files, config, unfetched };
 }
 
 /** Lowers and checks each Layerfile after its parent. */

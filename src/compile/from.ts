@@ -23,9 +23,20 @@ export const knownMachines: readonly MachineName[] = [
 export interface FromContext {
   readonly repo: RepoReader;
   readonly config: Config;
+  /** Is told of each Layerfile of another repository that is not in .layer/vendor. */
+  readonly unfetched: (source: GithubSource) => void;
   /** The repository's own Layerfiles, for suggestions. */
   readonly own: readonly RepoPath[];
   readonly report: (found: Diagnostic) => void;
+}
+
+/** A Layerfile of another repository, as FROM names it. */
+export interface GithubSource {
+  readonly owner: string;
+  readonly name: string;
+  readonly path: RepoPath;
+  /** 7 to 40 hexadecimal digits. */
+  readonly commit: string;
 }
 
 /** A parent, and how to read it where it is a Layerfile. */
@@ -105,6 +116,7 @@ function github(asked: Asked): ResolvedParent {
     .map((entry) => entry.name);
   const [full, ...others] = fetched;
   if (full === undefined) {
+    context.unfetched({ owner: owner ?? '', name: name ?? '', path: names.join('/') as RepoPath, commit });
     context.report(
       diagnostic('from/unresolved', span, { source, what: 'has not been fetched', near: null }, [
         {

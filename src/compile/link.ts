@@ -7,7 +7,7 @@ import type { FromAst, InstructionAst, WaitAst } from '../syntax/ast.ts';
 import { parse } from '../syntax/parse.ts';
 import type { Config } from './config.ts';
 import { layerfileAt, readText } from './discover.ts';
-import { nearLayerfile, resolveFrom } from './from.ts';
+import { type GithubSource, nearLayerfile, resolveFrom } from './from.ts';
 import { type Layerfile, type LinkedLayerfile, type LinkedWait, locate, type Parent } from './layerfile.ts';
 
 /** What linking takes. */
@@ -16,6 +16,7 @@ export interface Linking {
   readonly config: Config;
   /** The repository's own Layerfiles, sorted. */
   readonly own: readonly RepoPath[];
+  readonly unfetched: (source: GithubSource) => void;
   readonly report: (found: Diagnostic) => void;
 }
 

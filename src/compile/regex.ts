@@ -34,11 +34,11 @@ const constructs: readonly { readonly pattern: RegExp; readonly what: (text: str
   { pattern: /\\[1-9]\d*|\\k<[^>]*>?/y, what: (text) => `${text} refers back to a group, which not every target can` },
   { pattern: /\\[AzZ]/y, what: (text) => `${text} is not read alike everywhere; write ${text === '\\A' ? '^' : '$'}` },
   {
-    pattern: /\\[GKQERXhHvVNaeClLuUpPxc0]/y,
+    pattern: /\\[GKQERXhHvVNaeClLuUpPc0]/y,
     what: (text) => `${text} is not read alike everywhere; write the characters themselves, or a set like [a-z]`,
   },
   {
-    pattern: /\\(?![dDwWsSbBnrtf])[A-Za-z_]/y,
+    pattern: /\\(?![dDwWsSbBnrtf]|x[0-9A-Fa-f]{2})[A-Za-z_]/y,
     what: (text) => `${text} means nothing in a regular expression; drop the backslash`,
   },
   {
@@ -89,13 +89,19 @@ function readSet(source: string, start: number): { readonly end: number; readonl
       (text) => `${text} is not read alike everywhere; write the characters, like [a-zA-Z]`,
     );
     const escape = matchAt(
-      /\\(?![dDwWsSbnrtf])[A-Za-z0-9_]/y,
+      /\\(?![dDwWsSnrtf]|x[0-9A-Fa-f]{2})[A-Za-z0-9_]/y,
       source,
       at,
       (text) => `${text} is not read alike everywhere; write the characters themselves`,
     );
     const bracket = matchAt(/\[/y, source, at, () => 'a [ inside a set is not read alike everywhere; write \\[');
-    const found = posix ?? escape ?? bracket;
+    const range = matchAt(
+      /\\[dDwWsS]-(?!\])|[^\]\\]-\\[dDwWsS]/y,
+      source,
+      at,
+      (text) => `${text} is no range; put the - first in the set, or write \\-`,
+    );
+    const found = posix ?? range ?? escape ?? bracket;
     if (found !== null) {
       problems.push(found);
       at = found.end;
@@ -120,6 +126,11 @@ function compileProblem(source: string): string | null {
     const message = error instanceof Error ? error.message : '';
     const reason = /: ([^:]*)$/.exec(message)?.[1] ?? 'it cannot be read';
     return `this is not a regular expression: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`;
+  }
+  if (
+    [...source.matchAll(/\{(\d+)(?:,(\d*))?\}/g)].some(([, from, to]) => Number(from) > 1000 || Number(to ?? 0) > 1000)
+  ) {
+    return 'RE2 repeats at most 1000 times; write a smaller number';
   }
   // PCRE and RE2 refuse a closing parenthesis too many and a quantifier with nothing before it, as JavaScript does.
   return /(?:^|[^\\])\{,\d+\}/.test(source) ? '{,n} means different things; write {0,n}' : null;

@@ -3,13 +3,14 @@ import { nearest } from '../diagnostics/near.ts';
 import type { EntryKind, RepoPath, RepoReader } from '../host.ts';
 import { type ListDirectory, expandGlob, parseGlob } from '../ir/glob.ts';
 import type { RepositorySource } from '../ir/ir.ts';
-import { directoryOf, joinPath } from '../ir/sources.ts';
+import { directoryOf, joinPath, resolveSource } from '../ir/sources.ts';
 import { locate } from './layerfile.ts';
 
 /** What the rules ask of one repository's working tree; each question reaches the disk once. */
 export interface RepositoryLook {
   /** The directory of the Layerfile, for relative sources. */
   readonly from: RepoPath;
+  /** What is there; nothing is behind a symbolic link. */
   kind(path: RepoPath): EntryKind | null;
   /** Whether a pattern matches anything. */
   matches(pattern: RepoPath): boolean;
@@ -35,7 +36,8 @@ export class RepositoryMemory {
     if (path === '') return 'directory';
     const known = this.kinds.get(path);
     if (known !== undefined) return known;
-    const kind = this.repo.kind(path);
+    // Links on the way are not followed: a link is copied as a link.
+    const kind = this.kind(directoryOf(path)) === 'directory' ? this.repo.kind(path) : null;
     this.kinds.set(path, kind);
     return kind;
   }
@@ -46,6 +48,19 @@ export class RepositoryMemory {
     const list = this.repo.list(path);
     this.lists.set(path, list);
     return list;
+  }
+
+  /** Where a path leads that goes through a link inside the repository; null where that is nowhere, or no link is on the way. */
+  private behindLink(repository: RepositorySource, path: RepoPath): RepoPath | null {
+    const names = path.split('/');
+    const index = names.findIndex(
+      (_name, last) => this.kind(locate(repository, names.slice(0, last + 1).join('/') as RepoPath)) === 'link',
+    );
+    const link = names.slice(0, index + 1).join('/') as RepoPath;
+    const target = index < 0 || index === names.length - 1 ? null : this.repo.link(locate(repository, link));
+    if (target === null || target.startsWith('/')) return null;
+    const resolved = resolveSource(directoryOf(link), `${target}/${names.slice(index + 1).join('/')}`);
+    return resolved !== 'outside' && this.kind(locate(repository, resolved.path)) !== null ? resolved.path : null;
   }
 
   private ignores(file: RepoPath): Ignore {
@@ -74,6 +89,8 @@ export class RepositoryMemory {
         return matches;
       },
       near: (path) => {
+        const behind = this.behindLink(repository, path);
+        if (behind !== null) return behind;
         const directory = directoryOf(path);
         const names = list(directory)?.map(({ name }) => name) ?? [];
         const name = path.slice(directory === '' ? 0 : directory.length + 1);

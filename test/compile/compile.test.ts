@@ -98,6 +98,24 @@ describe('only some Layerfiles', () => {
   });
 });
 
+describe('links', () => {
+  const entries = { Layerfile: `${from}COPY current .\nCOPY current/a.ts .\n`, current: { link: 'v2' }, 'v2/a.ts': '' };
+
+  it('are copied as links, and not looked through', async () => {
+    expect(await diagnosticsOf(entries)).toBe(
+      'Layerfile:3:6-3:18 error language/copy-missing there is no current/a.ts in the repository; did you mean /v2/a.ts?\n',
+    );
+  });
+});
+
+describe('Layerfiles of other repositories', () => {
+  it('are listed when they must be fetched', async () => {
+    const source = 'github/my-org/machines/node/Layerfile@130D951b92c9';
+    const { unfetched } = await compile(new MemoryRepo({ Layerfile: `FROM ${source}\n` }));
+    expect(unfetched).toEqual([{ owner: 'my-org', name: 'machines', path: 'node/Layerfile', commit: '130d951b92c9' }]);
+  });
+});
+
 describe('variables that the command line gives', () => {
   it('may be named by BUILD ENV', async () => {
     const repo = new MemoryRepo({ Layerfile: `${from}BUILD ENV MODE\nWORKDIR /$MODE\nSKIP REMAINING IF MODE=x\n` });

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../src/compile/compile.ts';
 import { argumentText, expandArgument, expandSource, staticText } from '../../src/ir/expand.ts';
+import type { RepoPath } from '../../src/host.ts';
 import type { LayerId, Plan, StepKind, StepOfKind } from '../../src/ir/ir.ts';
 import { printPlan, printSpans } from '../../src/ir/print.ts';
 import { copiesOf, runnersOf } from '../../src/ir/runners.ts';
+import { layersTaking } from '../../src/ir/takes.ts';
 import { subdomainOf } from '../../src/ir/subdomain.ts';
 import { predefinedVariable, predefinedVariables } from '../../src/ir/variables.ts';
 import { chainOf, guestPath, initialScope, memoryInForce, walk } from '../../src/ir/walk.ts';
@@ -131,5 +133,24 @@ describe('predefined variables', () => {
     expect(predefinedVariable('EXPOSE_WEBSITE_HOST')?.buildEnv).toBe(false);
     expect(predefinedVariable('GIT_CLONE_USER')?.set).toBe('secret');
     expect(predefinedVariable('PATH')).toBe(null);
+  });
+});
+
+describe('layersTaking', () => {
+  it('names the layers that a change may concern', async () => {
+    const plan = await planOf({
+      'base/Layerfile': 'FROM vm/debian:12\nCOPY /lib/*.ts ./\n',
+      'web/Layerfile': 'FROM /base\nCOPY . .\nCOPY /$GIT_BRANCH/x .\n',
+      'api/Layerfile': 'FROM vm/debian:12\nCOPY / .\n',
+      'lib/a.ts': '',
+    });
+    const taking = (path: string): readonly string[] => layersTaking(plan, path as RepoPath, () => 'main');
+    expect(taking('lib/a.ts')).toEqual(['api', 'base', 'web']);
+    expect(taking('lib/a/b')).toEqual(['api']);
+    expect(taking('web/new')).toEqual(['api', 'web']);
+    expect(taking('main/x/y')).toEqual(['api', 'web']);
+    expect(taking('base/Layerfile')).toEqual(['api', 'base', 'web']);
+    expect(taking('.git/HEAD')).toEqual([]);
+    expect(taking('.layer/config.json')).toEqual([]);
   });
 });

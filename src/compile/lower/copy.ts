@@ -3,7 +3,7 @@ import type { RepoPath } from '../../host.ts';
 import { argumentText, staticText } from '../../ir/expand.ts';
 import { isNeverCopied } from '../../ir/glob.ts';
 import type { Argument, Clone, Copy, Source } from '../../ir/ir.ts';
-import { isWithin, resolveSource } from '../../ir/sources.ts';
+import { directoryOf, isWithin, resolveSource } from '../../ir/sources.ts';
 import type { CloneAst, CopyAst, Word } from '../../syntax/ast.ts';
 import { toArgument, toSource, withoutPrefix } from '../arguments.ts';
 import { type Lowering, reportMissing, titleOf } from './lowering.ts';
@@ -101,6 +101,7 @@ function nearSource(missing: {
   if (isNeverCopied(path)) return null;
   const near = repository.near(path);
   if (near !== null) {
+    if (directoryOf(near) !== directoryOf(path)) return `/${near}`;
     const parent = text.replace(/[^/]*\/*$/, '');
     return parent + near.slice(near.lastIndexOf('/') + 1);
   }

@@ -10,6 +10,10 @@ import { type Lowering, reportMissing, titleOf } from './lowering.ts';
 /** Pairs in order; a word without `NAME=` takes the next word as its value. */
 export function lowerEnv(lowering: Lowering, ast: EnvAst): Env | null {
   if (ast.words.length === 0) return reportMissing(lowering, ast);
+  if (isOneValue(ast.words)) {
+    reportOneValue(lowering, ast.words);
+    return null;
+  }
   const pairs: Env['pairs'][number][] = [];
   let scope: Scope = lowering.scope;
   const add = (name: string, value: string, span: Env['span']): void => {
@@ -50,6 +54,23 @@ export function lowerEnv(lowering: Lowering, ast: EnvAst): Env | null {
   }
   if (pairs.length === 0) return null;
   return { kind: 'env', pairs, title: titleOf(ast), span: ast.span };
+}
+
+/** `ENV NAME several words`, as Dockerfiles write it: a name, and words that cannot all be names and values. */
+function isOneValue([name, value, ...rest]: readonly ShellWord[]): boolean {
+  if (name === undefined || value === undefined || rest.length === 0) return false;
+  if (!isVariableName(name.value) || [value, ...rest].some((word) => word.value.includes('='))) return false;
+  return rest.length % 2 === 1 || rest.some((word, index) => index % 2 === 0 && !isVariableName(word.value));
+}
+
+function reportOneValue(lowering: Lowering, words: readonly ShellWord[]): void {
+  const [name, value] = words;
+  const last = words.at(-1);
+  if (name === undefined || value === undefined || last === undefined) return;
+  const text = words.slice(1).map((word) => word.value);
+  const quoted = /["'\\]/.test(text.join('')) ? '"…"' : `"${text.join(' ')}"`;
+  const span = { ...value.span, end: last.span.end };
+  lowering.report(diagnostic('language/env-words', span, { name: name.value, quoted }));
 }
 
 function reportName(lowering: Lowering, word: ShellWord): void {

@@ -72,6 +72,12 @@ once.`,
     explain: `A word without \`=\` is a name, and the next word is its value: \`ENV NAME value\`. Values with blanks want quotes:
 \`ENV NAME="two words"\`.`,
   }),
+  'language/env-words': entry<{ name: string; quoted: string }>({
+    severity: 'error',
+    message: ({ name, quoted }) => `the value of ${name} is one word; write ${name}=${quoted}`,
+    explain: `In \`ENV NAME value\` the value is one word, and what follows is the next name: \`ENV A b C d\` sets A and C. A value with
+blanks wants quotes: \`ENV JAVA_OPTS="-Xms1g -Xmx2g"\`.`,
+  }),
   'language/names-only': entry<{ keyword: string; name: string }>({
     severity: 'error',
     message: ({ keyword, name }) => `${keyword} takes only the name; write ${name}`,
