@@ -73,8 +73,11 @@ export function unknownInstruction(typed: readonly Word[]): Unknown {
       meant: goesOn.length === 1 ? kindOf(goesOn[0] ?? '') : null,
     };
   }
+  const notes = looksContinued(first)
+    ? [{ message: 'if it belongs to the line above, end that line with a backslash', span: null }]
+    : [];
   return {
-    found: diagnostic('syntax/unknown-instruction', first.span, { word: shortened(first.value), near: null }),
+    found: diagnostic('syntax/unknown-instruction', first.span, { word: shortened(first.value), near: null }, notes),
     meant: null,
   };
 }
@@ -110,6 +113,12 @@ function misspelling(typed: readonly Word[]): { kind: InstructionKind; words: re
   if (near === null) return null;
   const phrase = phrases.find(({ words }) => words.join(' ') === near || words.join('') === near);
   return phrase === undefined ? null : { kind: phrase.kind, words: [first] };
+}
+
+/** Indented, or beginning as the middle of a command does. */
+function looksContinued({ value, span }: Word): boolean {
+  const before = span.file.text[span.start - 1];
+  return before === ' ' || before === '\t' || /^(?:&&|\||-)/.test(value);
 }
 
 function isNear(typed: string, word: string): boolean {

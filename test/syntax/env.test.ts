@@ -27,6 +27,7 @@ describe('ENV splits its words as bash does, and keeps them as they stand', () =
     ['A="${B:-it\'s}" C=z', ['A="${B:-it\'s}"', 'C=z']],
     ['A=${B:-$(echo x y)} C=z', ['A=${B:-$(echo x y)}', 'C=z']],
     ['A=`echo $(` B=c)', ['A=`echo $(`', 'B=c)']],
+    ['A=$$${B:-x y}$$(C D=e', ['A=$$${B:-x y}$$(C', 'D=e']],
     ['A=$ B=$$ C=$1 D=a) E=(b', ['A=$', 'B=$$', 'C=$1', 'D=a)', 'E=(b']],
     ['A=~/bin:~/lib', ['A=~/bin:~/lib']],
     ['A="b \\\n  c" D=e', ['A="b   c"', 'D=e']],

@@ -152,6 +152,16 @@ RUN z`;
   expect(kinds(text)).toEqual(['from', 'invalid', 'blank', 'run']);
 });
 
+test('a line that goes on from the one above is told how', () => {
+  const notes = (text: string): readonly string[] =>
+    parse({ path: 'Layerfile', text }).diagnostics.flatMap((one) => one.notes.map(({ message }) => message));
+  const told = ['if it belongs to the line above, end that line with a backslash'];
+  expect(notes('RUN a &&\n    b')).toEqual(told);
+  expect(notes('RUN a\n&& b')).toEqual(told);
+  expect(notes('RUN a\nb')).toEqual([]);
+  expect(notes('RUN a\n  run b')).toEqual([]);
+});
+
 test('a here-document is reported where it begins, not line by line', () => {
   const text = `FROM x
 RUN cat > file <<'EOF'
