@@ -64,8 +64,8 @@ const wakeName = /^\.wake-(\d+)$/;
  */
 export function startWaker(mountpoint: string, ended: (why: string) => void): Waker {
   const script = 'cd -P -- "$0" && while read -r id; do [ -e ".wake-$id" ]; done';
-  const child = spawn('sh', ['-c', script, mountpoint], { stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' });
-  child.on('error', (error) => ended(`sh cannot be started: ${error.message}`));
+  const child = spawn('/bin/sh', ['-c', script, mountpoint], { stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' });
+  child.on('error', (error) => ended(`/bin/sh cannot be started: ${error.message}`));
   child.on('exit', (code, signal) => ended(`the process that wakes it ended with ${code ?? signal}`));
   child.stdin.on('error', () => {}); // The end of the process is reported by `exit`.
   return { wake: (id) => void child.stdin.write(`${id}\n`) };

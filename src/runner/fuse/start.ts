@@ -35,7 +35,13 @@ export async function startViewServer(spec: ViewServerSpec): Promise<ViewServer>
     '--disable-warning=ExperimentalWarning',
     program,
   ];
-  const child = spawn(argv[0] ?? 'setpriv', argv.slice(1), { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/' });
+  // A session of its own: Ctrl-C is the runner's to answer. And none of its environment, which may hold secrets.
+  const child = spawn(argv[0] ?? 'setpriv', argv.slice(1), {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    cwd: '/',
+    detached: true,
+    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+  });
   const server = new RunningViewServer(child, spec.signal);
   try {
     const { mountpoint, trees, mtime } = spec;

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
-import { expect, test } from 'vitest';
-import { type Served, serveDirectory } from './served.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Served, serveDirectory, wholeRepository } from './served.ts';
 
 /** Everything that programs are tried on. */
 function fill(repository: string): void {
@@ -299,18 +299,16 @@ const programs: Readonly<Record<string, Program>> = {
   },
 };
 
-async function observe(
-  script: string,
-): Promise<{ served: Awaited<ReturnType<Served['run']>>; seen: readonly string[] }> {
-  await using served = await serveDirectory({ fill });
-  const root = await served.overlay();
-  const ran = await served.run(script, { cwd: root });
-  return { served: ran, seen: await served.seen() };
-}
+let served: Served;
+let views = 0;
+beforeAll(async () => void (served = await serveDirectory({ fill })));
+afterAll(() => served[Symbol.asyncDispose]());
 
 test.each(Object.entries(programs))('%s', async (_, { script, code = 0, stdout, sees }) => {
-  const { served, seen } = await observe(script);
-  expect(served.code, served.stderr).toBe(code);
-  if (stdout !== undefined) expect(served.stdout).toBe(stdout);
-  expect(seen).toEqual([...sees].sort());
+  await served.server.addView(wholeRepository({ ordinal: ++views }));
+  const cwd = await served.overlay(views);
+  const ran = await served.run(script, { cwd });
+  expect(ran.code, ran.stderr).toBe(code);
+  if (stdout !== undefined) expect(ran.stdout).toBe(stdout);
+  expect(await served.seen()).toEqual([...sees].sort());
 });

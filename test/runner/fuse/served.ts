@@ -31,8 +31,8 @@ export interface Served extends AsyncDisposable {
   readonly enter: readonly string[];
   /** Runs bash in the namespace, by default in the directory of view 0. */
   run(script: string, options?: { readonly cwd?: string }): Promise<Ran>;
-  /** Mounts an overlay over view 0, as machines have it; returns where. Mounting looks at the view's root, and is cut off. */
-  overlay(): Promise<string>;
+  /** Mounts an overlay over a view, by default 0, as machines have it; returns where. Mounting looks at the view's root, and is cut off. */
+  overlay(ordinal?: number): Promise<string>;
   /** What has been seen since the last call, as sorted `kind path` lines, without the fingerprints; asserts that nothing went wrong. */
   seen(): Promise<readonly string[]>;
 }
@@ -79,10 +79,10 @@ export async function serveDirectory(options: ServedOptions): Promise<Served> {
       pid: serverOf(mount),
       enter,
       run: (script, { cwd = `${mount}/0` } = {}) => run([...enter, 'bash', '-c', `cd '${cwd}' && ${script}`]),
-      async overlay() {
-        const at = (name: string) => path.join(directory, name);
+      async overlay(ordinal = 0) {
+        const at = (name: string) => path.join(directory, `${name}-${ordinal}`);
         for (const name of ['base', 'upper', 'work', 'root']) fs.mkdirSync(at(name));
-        const layers = `lowerdir=${mount}/0:${at('base')},upperdir=${at('upper')},workdir=${at('work')}`;
+        const layers = `lowerdir=${mount}/${ordinal}:${at('base')},upperdir=${at('upper')},workdir=${at('work')}`;
         const options = `${layers},metacopy=off,redirect_dir=off,index=off,nfs_export=off,xino=off`;
         const mounted = await run([...enter, 'mount', '-t', 'overlay', 'overlay', '-o', options, at('root')]);
         if (mounted.code !== 0) throw new Error(mounted.stderr);
@@ -188,12 +188,15 @@ export function run(argv: readonly string[], input?: string): Promise<Ran> {
   });
 }
 
-/** A process that keeps a new mount namespace alive. */
-async function namespace(): Promise<{ readonly pid: number; stop(): Promise<void> }> {
+/** A process that keeps a new mount namespace (and those that `more` options of unshare name) alive. */
+export async function namespace(
+  more: readonly string[] = [],
+): Promise<{ readonly pid: number; stop(): Promise<void> }> {
   const argv = [
     '--pdeathsig',
     'KILL',
     'unshare',
+    ...more,
     '--mount',
     '--propagation',
     'private',
