@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 const entries: Readonly<Record<string, string>> = {
   main: 'src/cli/main.ts',
   'view-server': 'src/runner/fuse/main.ts',
-  'view-server': 'src/runner/fuse/main.ts',
 };
 
 /** Files that programs read from beside themselves (`new URL('./name', import.meta.url)`), hence all in one directory. */
