@@ -38,6 +38,7 @@ my $xattrPrefix = $userXattr ? 'user.overlay.' : 'trusted.overlay.';
 # Docker's default set: chown dac_override fowner fsetid kill setgid setuid setpcap net_bind_service net_raw sys_chroot mknod audit_write setfcap.
 my @capabilities = (0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31);
 
+my $outer;                   # the outer mount namespace; this process leaves it for a moment while it makes a root
 my ($inner, $innerMounts);   # the inner mount namespace, and its mountinfo while it is as we made it
 my (%outputs, %children);    # by descriptor; by process id
 my %held;                    # by path, see `hold`
@@ -99,6 +100,7 @@ sub writeFile {
 # ---- boot -------------------------------------------------------------------------------------------------------------------------------
 
 sub boot {
+    sysopen($outer, '/proc/self/ns/mnt', O_RDONLY) or die "namespace: $!\n";
     my $name = $hostname;
     check('sethostname', call('sethostname', $name, length $name));
     mountAt('proc', "$directory/proc", 'proc', MS_NOSUID | MS_NODEV | MS_NOEXEC, '');
@@ -176,7 +178,6 @@ sub newRoot {
     die "too many layers: mount options are longer than a page\n" if length $data > 4090;
     mountAt('overlay', $root, 'overlay', MS_NODEV, $data);
     chdir '/';
-    sysopen(my $outer, '/proc/self/ns/mnt', O_RDONLY) or die "namespace: $!\n";
     my $umask = umask 0;
     check('unshare', call('unshare', CLONE_NEWNS));
     my $done = eval {
@@ -427,7 +428,6 @@ sub names {
 # Copies what the machine shows, from outside: by the host's cp, but of a directory that was opened inside, so that no link leads it elsewhere.
 sub copyOut {
     my ($path, $target) = @_;
-    sysopen(my $outer, '/proc/self/ns/mnt', O_RDONLY) or die "namespace: $!\n";
     enter();
     my ($resolved, $kind) = resolve($path);
     return '' if $kind eq '';
@@ -621,7 +621,7 @@ $SIG{PIPE} = 'IGNORE';
 $0 = 'init';
 my $booted = eval { boot(); 1 };
 if (!$booted) { reply(0, 'failed', $@ =~ s/\n\z//r); POSIX::_exit(1) }
-reply(0, 'ready', readlink '/proc/self');
+reply(0, 'ready', readlink '/proc/self', fileno $outer);
 
 my $buffer = '';
 while (1) {

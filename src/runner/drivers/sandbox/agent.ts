@@ -15,6 +15,8 @@ type Message = { readonly kind: string; readonly fields: readonly Buffer[] };
 export class Agent implements AsyncDisposable {
   /** Its process id on the host: its namespaces are `/proc/<hostPid>/ns`. */
   readonly hostPid: number;
+  /** Argv that enters its outer mount namespace. Not by its process id: it is elsewhere for a moment whenever it makes a root. */
+  readonly enter: readonly string[];
   /** Resolves, with the reason, when it is gone. */
   readonly gone: Promise<string>;
   readonly #process: ChildProcess;
@@ -22,9 +24,15 @@ export class Agent implements AsyncDisposable {
   #next = 1;
   #goneWhy: string | null = null;
 
-  private constructor(process: ChildProcess, hostPid: number, connection: Connection) {
+  private constructor(
+    process: ChildProcess,
+    identity: readonly [hostPid: string, outer: string],
+    connection: Connection,
+  ) {
     this.#process = process;
-    this.hostPid = hostPid;
+    const [hostPid, outer] = identity;
+    this.hostPid = Number(hostPid);
+    this.enter = ['nsenter', `--mount=/proc/${hostPid}/fd/${outer}`, '--'];
     this.#open = connection.open;
     this.gone = connection.gone;
     void this.gone.then((why) => {
@@ -73,10 +81,10 @@ export class Agent implements AsyncDisposable {
     try {
       const first = await Promise.race([connection.first, connection.gone]);
       if (typeof first === 'string') throw new MachineLost(`the machine did not start: ${first}`);
-      const [detail] = first.fields;
+      const [detail, outer] = first.fields;
       if (first.kind !== 'ready')
         throw new MachineLost(`the machine did not start: ${detail?.toString() ?? first.kind}`);
-      return new Agent(child, Number(detail?.toString()), connection);
+      return new Agent(child, [String(detail), String(outer)], connection);
     } catch (error) {
       child.kill('SIGKILL');
       await connection.gone;

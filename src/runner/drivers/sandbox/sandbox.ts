@@ -60,7 +60,7 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
   }
   const agent = started.use(await Agent.boot({ directory, hostname: spec.hostname, userXattr, signal }));
   const views = parts.startViewServer({
-    enter: ['nsenter', `--mount=/proc/${agent.hostPid}/ns/mnt`, '--'],
+    enter: agent.enter,
     mountpoint: join(directory, 'views'),
     trees: spec.trees,
     mtime: spec.mtime,
