@@ -8,8 +8,6 @@ import type { Git, GitResult } from './git.ts';
 
 /** What a CLONE asks for; the texts come from Layerfiles and branches, and are data. */
 export interface CloneRequest {
-  /** As written; a path is relative to the repository's root. */
-  readonly url: string;
   /** The branch of the run; null where it has none. */
   readonly branch: string | null;
   /** `DEFAULT=`. */

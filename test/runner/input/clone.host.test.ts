@@ -6,6 +6,7 @@ import { openBlobStore } from '../../../src/runner/input/blob-store.ts';
 import { openMirror, resolveClone } from '../../../src/runner/input/clone.ts';
 import type { CloneRequest, Mirror, ResolvedClone } from '../../../src/runner/input/clone.ts';
 import { freezeCommit } from '../../../src/runner/input/commit-tree.ts';
+import { openClones } from '../../../src/runner/input/clones.ts';
 import { createGit } from '../../../src/runner/input/git.ts';
 import { loadManifest } from '../../../src/runner/view/manifest.ts';
 import { compareNames } from '../../../src/runner/view/names.ts';
@@ -44,7 +45,7 @@ function resolve(
   request: Partial<CloneRequest>,
   mode: 'online' | 'offline' = 'online',
 ): Promise<ResolvedClone> {
-  return resolveClone(mirror, { url: '', branch: null, defaultBranch: null, ...request }, { mode, signal });
+  return resolveClone(mirror, { branch: null, defaultBranch: null, ...request }, { mode, signal });
 }
 
 async function treeOf(mirror: Mirror, commit: string, blobs = scratch()): Promise<FrozenTree> {
@@ -150,9 +151,7 @@ describe('which commit', () => {
     const mirror = await mirrorOf(directory);
     const stopped = AbortSignal.abort(new Error('stopped'));
     const options = { mode: 'online' as const, signal: stopped };
-    await expect(resolveClone(mirror, { url: '', branch: null, defaultBranch: null }, options)).rejects.toThrow(
-      'stopped',
-    );
+    await expect(resolveClone(mirror, { branch: null, defaultBranch: null }, options)).rejects.toThrow('stopped');
   });
 
   test('several runs at once share a mirror', async () => {
@@ -169,6 +168,37 @@ describe('which commit', () => {
         commit: git(directory, 'rev-parse', branches[index] ?? ''),
       });
     }
+  });
+});
+
+test('within a run a CLONE is resolved once, and its tree and manifest go by the commit', async () => {
+  const directory = origin();
+  const run = scratch();
+  const clones = openClones({
+    mirrors: scratch(),
+    blobs: scratch(),
+    scratch: async () => run,
+    root: scratch(),
+    env: gitEnv,
+    branch: 'topic',
+    mode: 'online',
+  });
+  const source = { url: directory, defaultBranch: null };
+  const commit = git(directory, 'rev-parse', 'topic');
+  const first = await clones.clone(source, signal);
+  expect(first).toEqual({ tree: `clone:${commit}`, warning: null });
+  git(directory, 'update-ref', 'refs/heads/topic', 'main');
+  expect(await clones.clone(source, signal)).toEqual(first);
+  expect(await clones.clone({ ...source, defaultBranch: 'main' }, signal)).toMatchObject({
+    tree: `clone:${git(directory, 'rev-parse', 'main')}`,
+  });
+  expect(text(clones.tree(`clone:${commit}`) as FrozenTree, 'file')).toBe('topic');
+  expect(dump(loadManifest(readFileSync(clones.manifests[`clone:${commit}`] ?? '')))).toEqual(
+    dump(clones.tree(`clone:${commit}`) as FrozenTree),
+  );
+  expect(clones.tree('clone:0')).toBeNull();
+  expect(await clones.clone({ url: '/nowhere', defaultBranch: null }, signal)).toMatchObject({
+    failure: expect.stringContaining('cannot be reached'),
   });
 });
 
