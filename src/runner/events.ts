@@ -8,6 +8,8 @@ export interface RunnerName {
   readonly layer: LayerId;
   /** `name`, `name-2`, `name-3`: unique in a run. */
   readonly id: string;
+  /** Which copy of a SPLIT, from 0; null where there is one only, and for what all copies have in common. */
+  readonly copy: number | null;
   /** What stands before its lines: the Layerfile's directory, and which copy it is (`web/tests [2/3]`). */
   readonly label: string;
 }

@@ -14,6 +14,8 @@ export interface KeyedStep {
   readonly instruction: Instruction;
   readonly key: StepKey;
   readonly parts: readonly KeyPart[];
+  /** The id of the Layerfile that the step stands in. */
+  readonly layer: string;
   /** The tree that a COPY or CLONE opens; null for other steps. */
   readonly tree: string | null;
 }
@@ -40,7 +42,7 @@ export async function keyStep(
   });
   const tree = await treeOf(instruction, context);
   if (typeof tree === 'object' && tree !== null) return tree;
-  return { instruction, parts, tree, key: stepKey(position.instance, parts) };
+  return { instruction, parts, tree, layer: layer.id, key: stepKey(position.instance, parts) };
 }
 
 function keyValue(name: string, position: Position, context: RunContext): string | null {
@@ -79,7 +81,10 @@ export async function lookUp(keyed: KeyedStep, position: Position, context: RunC
     if (found.kind === 'hit') return found;
     reason ??= found.reason;
   }
-  return { kind: 'miss', reason: reason ?? keyDifference(keyed.parts, await store.siblings(position.instance)) };
+  return {
+    kind: 'miss',
+    reason: reason ?? keyDifference(keyed.parts, await store.siblings(position.instance, keyed.layer)),
+  };
 }
 
 /** All instances of a step that hold now: what a forced run retires. */

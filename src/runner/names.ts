@@ -9,7 +9,7 @@ export function runnerName(runner: Runner, layer: Layer, copies: number | null):
   const directory = directoryOf(layer.path) || 'Layerfile';
   const label =
     runner.copy === null || copies === null || copies < 2 ? directory : `${directory} [${runner.copy + 1}/${copies}]`;
-  return { layer: layer.id, id: runner.id, label };
+  return { layer: layer.id, id: runner.id, copy: runner.copy, label };
 }
 
 export function stepName(chainStep: ChainStep, runner: RunnerName): StepName {

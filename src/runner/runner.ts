@@ -61,7 +61,8 @@ async function workOn(
   let resume = deepest(trail, Infinity);
   const reasons = new Map<number, string>();
   const at = trail.at(-1)?.next ?? 0;
-  if (skipped.stop.kind === 'miss') reasons.set(at, skipped.stop.reason);
+  // Where the start was made in this run, that is the reason.
+  if (skipped.stop.kind === 'miss' && last(trail).found) reasons.set(at, skipped.stop.reason);
   if (skipped.stop.kind === 'button') {
     await report(skipped, skipped.trail.length, context);
     if (!(await pressed(skipped.stop.chainStep, context))) return waiting(skipped.stop.chainStep);
@@ -182,7 +183,8 @@ function unkeptReasons(
   const first = trail[resume];
   const after = trail.slice(resume + 1).find((one) => one.found && one.data === null);
   if (!first || !after) return;
-  reasons.set(first.next, after.notKept ?? 'no snapshot was kept after it');
+  const why = after.notKept === null ? 'no snapshot was kept after it' : `nothing was kept after it: ${after.notKept}`;
+  reasons.set(first.next, why);
 }
 
 async function pressed(chainStep: ChainStep, context: RunContext): Promise<boolean> {

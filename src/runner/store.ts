@@ -22,6 +22,8 @@ export interface Instance {
   readonly keyParts: readonly KeyPart[];
   /** The instruction as a person sees it. */
   readonly title: string;
+  /** The id of the Layerfile that it stands in; for messages only. */
+  readonly layer: string;
   /** First seen by this step; those of the steps before it hold as well where this one is used. */
   readonly observations: readonly Observation[];
   /** The machine after the step, as far as it is not files. */
@@ -72,8 +74,11 @@ export type Stored = { readonly stored: true } | { readonly stored: false; reado
 export interface TraceStore extends AsyncDisposable {
   /** Instances with this key that are not retired and whose data, where they have any, is there; newest first. */
   candidates(key: StepKey): Promise<readonly Instance[]>;
-  /** Key parts of the newest instances of a parent, for explaining a miss; newest first, a few. */
-  siblings(parent: InstanceId): Promise<readonly { readonly title: string; readonly keyParts: readonly KeyPart[] }[]>;
+  /** Key parts of what a Layerfile's steps led to from a parent, for explaining a miss; newest first, a few. */
+  siblings(
+    parent: InstanceId,
+    layer: string,
+  ): Promise<readonly { readonly title: string; readonly keyParts: readonly KeyPart[] }[]>;
   /** Makes an instance visible, with its data, at once and whole. */
   insert(instance: Instance): Promise<Stored>;
   /** These are never candidates again, from when this resolves, whatever happens next. */

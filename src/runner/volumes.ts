@@ -15,6 +15,20 @@ async function newest(path: GuestPath, context: RunContext): Promise<Volume | nu
   return null;
 }
 
+/** The scope of volumes that hold nothing: no run saves there. */
+const nowhere = '';
+
+/** What stands for nothing saved yet at a path: every volume of that path stems from it, so that a snapshot made on it takes up newer ones. */
+async function empty(path: GuestPath, context: RunContext): Promise<Volume> {
+  const { store } = context.ports;
+  const known = await store.volume(nowhere, path);
+  if (known) return known;
+  const at = posix.dirname(path) as GuestPath;
+  const volume: Volume = { id: `empty ${path}`, parent: null, path, directory: await store.directory(), at };
+  await store.publishVolume(nowhere, volume);
+  return volume;
+}
+
 /** Lays the saved content of CACHE paths into a machine; the paths with links followed. */
 export async function mountVolumes(
   paths: readonly GuestPath[],
@@ -24,8 +38,8 @@ export async function mountVolumes(
   for (const path of paths) {
     const at = (await machine.resolve(path)).path;
     resolved.push(at);
-    const volume = await newest(at, context);
-    if (volume) await machine.addLayer(volume.directory, volume.at);
+    const volume = (await newest(at, context)) ?? (await empty(at, context));
+    await machine.addLayer(volume.directory, volume.at);
   }
   return resolved;
 }

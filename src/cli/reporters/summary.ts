@@ -1,4 +1,4 @@
-import { exitReason } from '../../runner/step.ts';
+import type { LayerId } from '../../ir/ir.ts';
 import type { Event, RunnerName, RunnerOutcome, RunOutcome, StepName } from '../../runner/events.ts';
 
 interface StepRecord {
@@ -21,7 +21,7 @@ export interface Summary {
   readonly skipped: number;
   readonly total: number;
   readonly savedMs: number;
-  /** Steps that ran because of themselves, with the reason; in the order in which they began. */
+  /** Steps that ran because of themselves, with the reason; in the order of the Layerfiles. */
   readonly reruns: readonly { readonly step: StepName; readonly reason: string }[];
   readonly failures: readonly Failure[];
   /** Runners that did not succeed, and not by a step of their own. */
@@ -40,12 +40,16 @@ export function createSummary(): SummaryBuilder {
   const steps = new Map<string, StepRecord>();
   const failures: Failure[] = [];
   const others: { runner: RunnerName; outcome: RunnerOutcome }[] = [];
+  let layers: readonly LayerId[] = [];
   let outcome: RunOutcome | null = null;
   let durationMs = 0;
   const keyOf = (step: StepName): string => `${step.runner.id} ${step.index}`;
   return {
     add(event) {
       switch (event.kind) {
+        case 'runStarted':
+          layers = event.layers;
+          break;
         case 'stepSkipped':
           steps.set(keyOf(event.step), { step: event.step, skipped: true, ms: event.savedMs, reason: null });
           break;
@@ -57,7 +61,7 @@ export function createSummary(): SummaryBuilder {
           break;
         }
         case 'stepFailed':
-          failures.push({ step: event.step, why: event.why || exitReason(event.exit), tail: event.tail });
+          failures.push({ step: event.step, why: event.why, tail: event.tail });
           break;
         case 'runnerEnded':
           if (event.outcome.kind !== 'succeeded' && event.outcome.kind !== 'failed') others.push(event);
@@ -69,7 +73,12 @@ export function createSummary(): SummaryBuilder {
       }
     },
     get summary() {
-      const all = [...steps.values()];
+      const all = [...steps.values()].sort(
+        ({ step: a }, { step: b }) =>
+          layers.indexOf(a.runner.layer) - layers.indexOf(b.runner.layer) ||
+          (a.runner.copy ?? -1) - (b.runner.copy ?? -1) ||
+          a.index - b.index,
+      );
       const skipped = all.filter((one) => one.skipped);
       return {
         skipped: skipped.length,

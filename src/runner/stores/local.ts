@@ -62,10 +62,10 @@ export function openLocalStore(directory: string): TraceStore {
     async candidates(key) {
       return (candidates.all(key) as unknown as InstanceRow[]).map((row) => fromRow(row, root));
     },
-    async siblings(parent) {
+    async siblings(parent, layer) {
       const rows = database
-        .prepare('select title, parts from instances where parent = ? order by sequence desc limit 20')
-        .all(parent) as unknown as { title: string; parts: string }[];
+        .prepare('select title, parts from instances where parent = ? and layer = ? order by sequence desc limit 20')
+        .all(parent, layer) as unknown as { title: string; parts: string }[];
       return rows.map(({ title, parts }) => ({ title, keyParts: JSON.parse(parts) as readonly KeyPart[] }));
     },
     async insert(instance) {
@@ -117,7 +117,9 @@ export function openLocalStore(directory: string): TraceStore {
     async publishVolume(scope, volume) {
       return write(() => {
         database
-          .prepare('insert into volumes (id, scope, path, parent, directory, at, boot) values (?, ?, ?, ?, ?, ?, ?)')
+          .prepare(
+            'insert or ignore into volumes (id, scope, path, parent, directory, at, boot) values (?, ?, ?, ?, ?, ?, ?)',
+          )
           .run(volume.id, scope, volume.path, volume.parent, relativePath(volume.directory), volume.at, boot);
         dropOldVolumes(database, { scope, path: volume.path });
         database.prepare('insert into layers values (?, ?)').run(volume.id, relativePath(volume.directory));
@@ -193,11 +195,22 @@ function insert(
   database
     .prepare(
       `insert into instances
-         (id, parent, key, parts, title, observations, state, view, exit_code, output_tail, duration_ms, created_at, used_at, boot, data, not_kept)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         (id, parent, key, parts, title, layer, observations, state, view, exit_code, output_tail, duration_ms, created_at, used_at, boot, data, not_kept)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     .run(
-      ...[row.id, row.parent, row.key, row.parts, row.title, row.observations, row.state, row.view, row.exit_code],
+      ...[
+        row.id,
+        row.parent,
+        row.key,
+        row.parts,
+        row.title,
+        row.layer,
+        row.observations,
+        row.state,
+        row.view,
+        row.exit_code,
+      ],
       ...[row.output_tail, row.duration_ms, row.created_at, Date.now(), boot, row.data, row.not_kept],
     );
   const refer = database.prepare('insert into layers values (?, ?)');

@@ -17,6 +17,7 @@ export function anInstance(change: Partial<Instance> = {}): Instance {
     key: 'k'.repeat(64) as StepKey,
     keyParts: [{ name: 'instruction', value: '"RUN make"' }],
     title: 'RUN make',
+    layer: 'web',
     observations: [],
     state: initialState,
     view: null,
@@ -104,7 +105,8 @@ export function describeStore(name: string, make: () => { readonly open: () => T
       await using store = make().open();
       const other = anInstance({ keyParts: [{ name: 'instruction', value: '"RUN make all"' }] });
       await store.insert(other);
-      expect(await store.siblings(other.parent)).toEqual([{ title: other.title, keyParts: other.keyParts }]);
+      expect(await store.siblings(other.parent, 'web')).toEqual([{ title: other.title, keyParts: other.keyParts }]);
+      expect(await store.siblings(other.parent, 'api')).toEqual([]);
     });
 
     it('says so where the files of a snapshot are gone', async () => {

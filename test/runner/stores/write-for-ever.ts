@@ -18,6 +18,7 @@ for (;;) {
     key: 'k'.repeat(64) as StepKey,
     keyParts: [],
     title: 'RUN make',
+    layer: 'web',
     observations: [],
     state: initialState,
     view: null,

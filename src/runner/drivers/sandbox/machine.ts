@@ -248,7 +248,7 @@ export class SandboxMachine implements Machine {
     const living = await this.#living();
     const strays = this.#strays();
     if (strays.length > 0)
-      return { kept: false, why: `${strays.join(', ')} ${strays.length === 1 ? 'is' : 'are'} still running` };
+      return { kept: false, why: `${strays.join(', ')} ${strays.length === 1 ? 'is' : 'are'} still running; use RUN BACKGROUND` };
     if (living.length > 0 && !this.#cgroups.canFreeze) {
       return { kept: false, why: `${living.join(', ')} is running, and this host has no control group to stop it in` };
     }

@@ -14,6 +14,7 @@ create table if not exists instances (
   key text not null,
   parts text not null,
   title text not null,
+  layer text not null,
   observations text not null,
   state text not null,
   view text,

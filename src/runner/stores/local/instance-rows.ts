@@ -14,6 +14,7 @@ export interface InstanceRow {
   readonly key: string;
   readonly parts: string;
   readonly title: string;
+  readonly layer: string;
   readonly observations: string;
   readonly state: string;
   readonly view: string | null;
@@ -33,6 +34,7 @@ export function toRow(instance: Instance, root: string): InstanceRow {
     key: instance.key,
     parts: JSON.stringify(instance.keyParts),
     title: instance.title,
+    layer: instance.layer,
     observations: packObservations(instance.observations),
     state: JSON.stringify(instance.state),
     view: instance.view === null ? null : JSON.stringify(instance.view),
@@ -55,6 +57,7 @@ export function fromRow(row: InstanceRow, root: string): Instance {
     key: row.key as StepKey,
     keyParts: JSON.parse(row.parts) as readonly KeyPart[],
     title: row.title,
+    layer: row.layer,
     observations: unpackObservations(row.observations),
     state: JSON.parse(row.state) as MachineState,
     view: row.view === null ? null : (JSON.parse(row.view) as ViewSpec),
