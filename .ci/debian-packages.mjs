@@ -1,11 +1,23 @@
 /**
- * Debian packages that the tests or the quickstart need, beside what every Debian has.
+ * Debian packages that the quickstart (`start`) or only the tests (`test`) need, beside those that every Debian has.
  * A package counts as there when its `file` is; `why` is what a person is told.
  */
 export const debianPackages = [
-  { name: 'git', file: '/usr/bin/git', why: 'finds the files of a repository' },
-  { name: 'util-linux', file: '/usr/bin/nsenter', why: 'makes and enters namespaces' },
-  { name: 'mount', file: '/bin/mount', why: 'mounts the view of the repository' },
-  { name: 'iproute2', file: '/sbin/ip', why: 'brings up the loopback of a machine' },
-  { name: 'mmdebstrap', file: '/usr/bin/mmdebstrap', why: 'makes the base machine vm/debian:12' },
+  { name: 'git', file: '/usr/bin/git', for: 'start', why: 'repositories are read with it' },
+  { name: 'mmdebstrap', file: '/usr/bin/mmdebstrap', for: 'start', why: 'makes the base machine vm/debian:12' },
+  { name: 'slirp4netns', file: '/usr/bin/slirp4netns', for: 'start', why: 'connects machines to the network' },
+  { name: 'zstd', file: '/usr/bin/zstd', for: 'start', why: 'unpacks base machines' },
+  { name: 'xz-utils', file: '/usr/bin/xz', for: 'start', why: 'unpacks base machines' },
+  { name: 'busybox-static', file: '/bin/busybox', for: 'test', why: 'the smallest base machine there is' },
+  {
+    name: 'docker-registry',
+    file: '/usr/bin/docker-registry',
+    for: 'test',
+    why: 'images are fetched from a real registry',
+  },
+  { name: 'strace', file: '/usr/bin/strace', for: 'test', why: 'what was observed is compared with what it saw' },
+  { name: 'gcc', file: '/usr/bin/gcc', for: 'test', why: 'a program that reads as fast as it can is compiled' },
+  { name: 'libc6-dev', file: '/usr/include/stdio.h', for: 'test', why: 'the same program' },
+  { name: 'make', file: '/usr/bin/make', for: 'test', why: 'one of the tools that are watched' },
+  { name: 'python3', file: '/usr/bin/python3', for: 'test', why: 'one of the tools that are watched' },
 ];

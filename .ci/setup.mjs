@@ -1,4 +1,5 @@
-// Makes a fresh clone ready to start and to test: npm packages, Debian packages, generated parser, dist/.
+// Makes a fresh clone ready to start or to test (node .ci/setup.mjs start|test): npm packages, Debian packages, generated
+// parser, dist/.
 // Quick when there is nothing to do. Plain JavaScript for Node 20 and newer, since it runs before Node 24 is there.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -7,6 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { debianPackages } from './debian-packages.mjs';
 
+/** What the clone is wanted for: `start` or `test`, which needs more. */
+const purpose = process.argv[2] === 'start' ? 'start' : 'test';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const node = join(root, 'node_modules/.bin/node');
 /** What the build is made from; a change of any of it makes a new one. */
@@ -53,7 +56,8 @@ function packagesOf(lockFile) {
 
 /** Installs the Debian packages that are missing, where that is possible without asking anybody. */
 function debian() {
-  const missing = debianPackages.filter((one) => !existsSync(one.file));
+  const needed = debianPackages.filter((one) => purpose === 'test' || one.for === 'start');
+  const missing = needed.filter((one) => !existsSync(one.file));
   if (missing.length === 0) return;
   const names = missing.map((one) => one.name);
   const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...names];
