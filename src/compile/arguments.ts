@@ -98,7 +98,9 @@ function variableValue(lowering: Lowering, name: string, span: Span): string | V
       'USER',
       'PATH',
     ];
-    lowering.report(diagnostic('language/unset-variable', span, { name, near: nearest(name, candidates) }));
+    const secret = predefined !== null;
+    const near = secret ? null : nearest(name, candidates);
+    lowering.report(diagnostic('language/unset-variable', span, { name, near, secret }));
   }
   return { variable: name };
 }

@@ -69,7 +69,8 @@ function lowerAll(work: {
   const memory = new RepositoryMemory(work.repo);
   const facts = new Map(
     ordered.map(({ layerfile }) => {
-      const readable = layerfile.instructions.filter((ast) => !layerfile.garbled.has(ast));
+      const { garbled, instructions } = layerfile;
+      const readable = garbled.size === 0 ? instructions : instructions.filter((ast) => !garbled.has(ast));
       return [layerfile, lowerFacts(readable, report)];
     }),
   );

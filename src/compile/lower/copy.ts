@@ -9,9 +9,10 @@ import { toArgument, toSource, withoutPrefix } from '../arguments.ts';
 import { type Lowering, reportMissing, titleOf } from './lowering.ts';
 
 export function lowerCopy(lowering: Lowering, ast: CopyAst): Copy | null {
-  const last = ast.words.at(-1);
-  if (last === undefined || ast.words.length < 2) return reportMissing(lowering, ast);
-  const sources = ast.words.slice(0, -1).map((word) => toSource(lowering, word));
+  const words = withoutOptions(lowering, ast, ast.words);
+  const last = words.at(-1);
+  if (last === undefined || words.length < 2) return reportMissing(lowering, ast);
+  const sources = words.slice(0, -1).map((word) => toSource(lowering, word));
   const destination = toArgument(lowering, last);
   checkDestination(lowering, sources, destination);
   for (const source of sources) checkSource(lowering, source);
@@ -19,8 +20,9 @@ export function lowerCopy(lowering: Lowering, ast: CopyAst): Copy | null {
 }
 
 export function lowerClone(lowering: Lowering, ast: CloneAst): Clone | null {
-  const defaults = ast.words.filter(isDefault);
-  const [url, ...paths] = ast.words.filter((word) => !isDefault(word));
+  const words = withoutOptions(lowering, ast, ast.words);
+  const defaults = words.filter(isDefault);
+  const [url, ...paths] = words.filter((word) => !isDefault(word));
   const last = paths.at(-1);
   const [branch, second] = defaults;
   if (second !== undefined) lowering.report(diagnostic('language/clone-default', second.span, { problem: 'twice' }));
@@ -50,6 +52,16 @@ export function lowerClone(lowering: Lowering, ast: CloneAst): Clone | null {
     title: titleOf(ast),
     span: ast.span,
   };
+}
+
+/** The words that are no options of Dockerfiles (`--from=build`), which are reported. */
+function withoutOptions(lowering: Lowering, ast: CopyAst | CloneAst, words: readonly Word[]): readonly Word[] {
+  return words.filter((word) => {
+    const option = /^--[a-z][a-z-]*(?==|$)/.exec(word.value)?.[0];
+    if (option === undefined || word.parts[0]?.quote !== 'none') return true;
+    lowering.report(diagnostic('language/copy-option', word.span, { keyword: ast.kind.toUpperCase(), option }));
+    return false;
+  });
 }
 
 function isDefault(word: Word): boolean {

@@ -80,7 +80,9 @@ function checkPort(lowering: Lowering, port: Argument): Argument | null {
   if (text === null) return port;
   const number = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (number >= 1 && number <= 65535) return { ...port, parts: [String(number)] };
-  lowering.report(diagnostic('language/port', port.span, { text }));
+  const [, outside, inside = ''] = /^(\d{1,5})(?::(\d{1,5}))?(?:\/tcp)?$/i.exec(text) ?? [];
+  const near = outside === undefined || number > 65535 || text === outside ? null : `${outside} ${inside}`.trim();
+  lowering.report(diagnostic('language/port', port.span, { text, near }));
   return null;
 }
 

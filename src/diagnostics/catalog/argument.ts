@@ -15,10 +15,13 @@ literal dollar sign is \`\\$\`, or stands in single quotes.`,
       `${text} is taken as it stands, because no shell reads this; set a variable with ENV above and use it here`,
     explain: `Commands are substituted in RUN and ENV only. \`ENV VERSION=$(cat version)\` and then \`WORKDIR /app-$VERSION\` does it.`,
   }),
-  'language/unset-variable': entry<{ name: string; near: string | null }>({
+  'language/unset-variable': entry<{ name: string; near: string | null; secret: boolean }>({
     severity: 'warning',
-    message: ({ name, near }) =>
-      `nothing sets ${name}, so it expands to nothing${near === null ? '; set it above with ENV' : `; did you mean ${near}?`}`,
+    message: ({ name, near, secret }) => {
+      const nothing = `nothing sets ${name}, so it expands to nothing`;
+      if (secret) return `${nothing}; put SECRET ENV ${name} above`;
+      return near === null ? `${nothing}; set it above with ENV` : `${nothing}; did you mean ${near}?`;
+    },
     explain: `Arguments see predefined variables and what ENV, SECRET ENV and SPLIT set above, in this Layerfile or a parent. A variable that
 a RUN exports is gone when that RUN ends.`,
   }),

@@ -20,6 +20,14 @@ export const languageCatalog = {
     explain: `With two sources or more (a glob counts as several, whatever it matches) the destination must end in \`/\`, or be \`.\`,
 so that a reader sees that it is a directory.`,
   }),
+  'language/copy-option': entry<{ keyword: string; option: string }>({
+    severity: 'error',
+    message: ({ keyword, option }) =>
+      `${keyword} has no options; drop ${option} (what is copied belongs to root, and the group has the owner's rights)`,
+    explain: `Dockerfiles have \`COPY --from\`, \`--chown\` and others. A Layerfile has no stages to copy from (use FROM to go on from
+another Layerfile), and every user may write what is copied, because all of them are members of the group root. A file whose name
+begins with two dashes is written \`./--name\`.`,
+  }),
   'language/copy-outside': entry<{ source: string }>({
     severity: 'error',
     message: ({ source }) => `${source} leads out of the repository; only its own files can be copied`,
@@ -205,9 +213,10 @@ and no groups (\`1000:1000\`).`,
     explain: `What is exposed runs in the machine itself: \`EXPOSE WEBSITE localhost:3000\`, with \`https://\` in front where it speaks TLS, or
 just the port. The path it answers for is a word of its own: \`EXPOSE WEBSITE localhost:3000 /api\`.`,
   }),
-  'language/port': entry<{ text: string }>({
+  'language/port': entry<{ text: string; near: string | null }>({
     severity: 'error',
-    message: ({ text }) => `${text === '' ? 'nothing' : text} is not a port; ports go from 1 to 65535`,
+    message: ({ text, near }) =>
+      `${text === '' ? 'nothing' : text} is not a port; ${near === null ? 'ports go from 1 to 65535' : `write ${near}`}`,
     explain: `A port is a whole number from 1 to 65535: \`EXPOSE TCP 5432\`, or \`EXPOSE TCP 15432 5432\` to be reached at 15432 from outside.`,
   }),
 };
