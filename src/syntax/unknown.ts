@@ -17,6 +17,11 @@ const phrases = kinds
   .map((kind) => ({ kind, words: keywords[kind].split(' ') }))
   .sort((a, b) => b.words.length - a.words.length);
 
+/** `RUNBACKGROUND` and the like, each with its kind. */
+const joinedPhrases: ReadonlyMap<string, InstructionKind> = new Map(
+  phrases.map(({ kind, words }) => [words.join(''), kind]),
+);
+
 /** Instructions of Dockerfiles and Earthfiles that a Layerfile does not have, and what does their work here. */
 const foreign: ReadonlyMap<string, string> = new Map([
   ['ADD', 'use COPY; fetch and unpack with RUN'],
@@ -104,15 +109,10 @@ function misspelling(typed: readonly Word[]): { kind: InstructionKind; words: re
   if (first === undefined || foreign.has(first.value.toUpperCase()) || beginnings.has(first.value.toUpperCase())) {
     return null;
   }
-  const near =
-    nearest(first.value, Object.values(keywords)) ??
-    nearest(
-      letters([first]),
-      phrases.map(({ words }) => words.join('')),
-    );
+  const near = nearest(letters([first]), joinedPhrases.keys());
   if (near === null) return null;
-  const phrase = phrases.find(({ words }) => words.join(' ') === near || words.join('') === near);
-  return phrase === undefined ? null : { kind: phrase.kind, words: [first] };
+  const kind = joinedPhrases.get(near);
+  return kind === undefined ? null : { kind, words: [first] };
 }
 
 /** Indented, or beginning as the middle of a command does. */

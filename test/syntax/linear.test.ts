@@ -53,15 +53,17 @@ const hard: Readonly<Record<string, string>> = {
   'unclosed here-documents': fill('RUN cat <<EOF\nx\n'),
 };
 
-test.each(Object.entries(hard))('%s', (_, text) => {
-  const file = { path: 'Layerfile', text };
-  const start = performance.now();
-  const { ast } = parse(file);
-  const parsedMs = performance.now() - start;
-  expect(printLayerfile(ast) === text).toBe(true);
-  expect(parsedMs).toBeLessThan(6_000);
+/** What a piece of work gives, within a limit of processor time, so that a busy machine fails nothing. */
+function timely<T>(work: () => T): T {
+  const before = process.cpuUsage();
+  const result = work();
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1000).toBeLessThan(4_000);
+  return result;
+}
 
-  const formatting = performance.now();
-  formatLayerfile(ast);
-  expect(performance.now() - formatting).toBeLessThan(6_000);
+test.each(Object.entries(hard))('%s', (_, text) => {
+  const { ast } = timely(() => parse({ path: 'Layerfile', text }));
+  expect(printLayerfile(ast) === text).toBe(true);
+  timely(() => formatLayerfile(ast));
 });
