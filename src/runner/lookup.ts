@@ -123,5 +123,5 @@ function check(
 
 function viewOf(instance: Instance, keyed: KeyedStep, context: RunContext): View | null {
   if (instance.view === null || keyed.tree === null) return null;
-  return openView(instance.view, context.trees.tree(keyed.tree));
+  return openView({ ...instance.view, tree: keyed.tree }, context.trees.tree(keyed.tree));
 }

@@ -1,6 +1,6 @@
 import { createBench, sleep, type Bench } from './bench.ts';
 import type { RunContext } from './context.ts';
-import type { Machine } from './driver.ts';
+import type { Machine, StackEntry } from './driver.ts';
 import type { Position } from './position.ts';
 import type { MtimeTable } from './store.ts';
 import { renewVolumes } from './volumes.ts';
@@ -20,7 +20,10 @@ export interface OpenMachine {
   readonly aws: { variables: Readonly<Record<string, string>> };
   /** The first RUN BACKGROUND that was started again; null where none was. */
   readonly restartedAt: number | null;
-  readonly mtimes: MtimeTable | null;
+  /** The times that files show, by tree; null in plain mode. */
+  mtimes: MtimeTable | null;
+  /** Tells the machine of a tree that has become known since it was booted. */
+  readonly learn: (tree: string) => Promise<void>;
 }
 
 const portWaitMs = 60_000;
@@ -49,12 +52,14 @@ export async function openMachine(
   }
   const persistent = chain.persistentFrom < chain.steps.length;
   const before = from.data.mtimes ? [from.data.mtimes] : [];
-  const manifests = await context.mode.inputs.manifests(persistent ? { before, startNs: context.startNs } : 'plain');
+  const { inputs } = context.mode;
+  const read = () => inputs.manifests(persistent ? { before, startNs: context.startNs } : 'plain');
+  const manifests = await read();
   const machine = await ports.driver.boot(
     {
       hostname: hostname(runner.id),
       base,
-      stack: await renewVolumes(from.data.stack, context),
+      stack: await renewVolumes(currentViews(from.data.stack, from), context),
       trees: manifests.files,
       mtime: persistent ? 'persistent' : 'plain',
       memoryBytes: chain.memoryBytes,
@@ -68,7 +73,17 @@ export async function openMachine(
     const restarted = await restart(trail, { bench, context });
     if (restarted.kind === 'up') {
       emit({ kind: 'machineReady', runner, durationMs: ports.clock.now() - began });
-      return { kind: 'open', machine, bench, aws, restartedAt: restarted.first, mtimes: manifests.mtimes };
+      const opened: OpenMachine = {
+        ...{ kind: 'open', machine, bench, aws, restartedAt: restarted.first, mtimes: manifests.mtimes },
+        async learn(tree) {
+          if (manifests.files[tree] !== undefined) return;
+          const now = await read();
+          const manifest = now.files[tree];
+          if (manifest !== undefined) await machine.addTree(tree, manifest);
+          opened.mtimes = now.mtimes;
+        },
+      };
+      return opened;
     }
     await machine[Symbol.asyncDispose]();
     return restarted;
@@ -76,6 +91,16 @@ export async function openMachine(
     await machine[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** A snapshot's stack with its views as this run has them: a CLONE's tree is another one after a commit. */
+function currentViews(stack: readonly StackEntry[], position: Position): readonly StackEntry[] {
+  return stack.map((entry): StackEntry => {
+    if (entry.kind === 'layer') return entry;
+    const view = position.views[entry.view.ordinal];
+    if (!view) throw new Error(`the snapshot has a view ${entry.view.ordinal} that its chain has not`);
+    return { kind: 'view', view: view.spec };
+  });
 }
 
 function hostname(id: string): string {

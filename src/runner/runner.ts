@@ -201,7 +201,7 @@ function missingSecret(context: RunContext): string | null {
   for (const { step } of context.chain.steps) {
     if (step.kind !== 'secretEnv') continue;
     const missing = step.names.find(({ name }) => !secrets.optional(name) && secrets.value(name) === null);
-    if (missing) return `the secret ${missing.name} is not there: ${secrets.advice(missing.name)}`;
+    if (missing) return secrets.advice(missing.name);
   }
   return null;
 }

@@ -5,7 +5,7 @@ import type { RunContext } from './context.ts';
 import type { Exit, Kept, Machine } from './driver.ts';
 import { MachineLost } from './driver.ts';
 import { isWorking } from './instruction.ts';
-import { keyStep, type KeyedStep } from './lookup.ts';
+import { keyStep } from './lookup.ts';
 import { stepName } from './names.ts';
 import type { Position } from './position.ts';
 import { record } from './record.ts';
@@ -187,7 +187,7 @@ async function oneStep(
   const keyed = await keyStep(chainStep, position, context);
   if ('wrong' in keyed)
     return { kind: 'failed', exit: { kind: 'exited', code: 1 }, why: keyed.wrong, tail: '', again: false };
-  await learnTree(keyed, machinery, context);
+  if (keyed.instruction.kind === 'clone' && keyed.tree !== null) await machinery.learn(keyed.tree);
   const worked = await workStep(keyed, { chainStep, position, bench, context, aws });
   if (worked.kind === 'failed')
     return { ...worked, again: chainStep.step.kind === 'run' && worked.exit.kind !== 'cancelled' };
@@ -239,14 +239,6 @@ async function backgroundOf(state: MachineState, bench: Bench): Promise<readonly
   const now = await bench.records();
   const before = state.background.filter((one) => one.ended && now.every(({ step }) => step !== one.step));
   return [...before, ...now].sort((a, b) => a.step - b.step);
-}
-
-/** A CLONE's tree may have become known after the machine was booted. */
-async function learnTree(keyed: KeyedStep, machinery: Machinery, context: RunContext): Promise<void> {
-  if (keyed.instruction.kind !== 'clone' || keyed.tree === null || context.mode.kind !== 'work') return;
-  const { files } = await context.mode.inputs.manifests('plain');
-  const manifest = files[keyed.tree];
-  if (manifest !== undefined) await machinery.machine.addTree(keyed.tree, manifest);
 }
 
 async function endStep(

@@ -72,6 +72,7 @@ export const run = command({
       return exit.hostFailed;
     }
     await using world = opened;
+    for (const warning of world.warnings) terminal.error(`warning: ${warning}\n`);
     const reporter = reporterFor(options.json ? 'json' : options.progress, terminal);
     try {
       const outcome = await runPlan({

@@ -4,30 +4,22 @@ import type { RepoPath } from '../../host.ts';
 import { expandSource } from '../../ir/expand.ts';
 import type { Plan } from '../../ir/ir.ts';
 import { resolveSource } from '../../ir/sources.ts';
+import type { Clones } from '../../runner/input/clones.ts';
 import type { Frozen } from '../../runner/input/freeze.ts';
 import type { RepositoryInput } from '../../runner/input/repository.ts';
 import type { FrozenInputs, Inputs } from '../../runner/ports.ts';
 import type { MtimeTable } from '../../runner/store.ts';
 import { dateManifest } from '../../runner/view/dated-manifest.ts';
 import { carryMtimes } from '../../runner/view/mtimes.ts';
-import type { FrozenTree, RepoTree } from '../../runner/view/tree.ts';
+import type { RepoTree } from '../../runner/view/tree.ts';
 import type { ViewSpec } from '../../runner/view/view.ts';
-
-/** Trees that come from elsewhere while a run goes on. */
-export interface CloneTrees {
-  clone: Inputs['clone'];
-  /** Null where no such clone is known. */
-  tree(name: string): FrozenTree | null;
-  /** Manifest files of all that are known. */
-  readonly manifests: Readonly<Record<string, string>>;
-}
 
 /** The trees of a run: the repository and vendored ones as they are, until they are frozen. */
 export function runInputs(given: {
   readonly plan: Plan;
   /** Opens the working tree at a path of the repository; the empty one is the repository itself. */
   readonly open: (root: RepoPath) => RepositoryInput;
-  readonly clones: CloneTrees;
+  readonly clones: Clones;
   /** Where copied files are. */
   readonly blobs: string;
   /** A directory for manifests, of this run alone. */
@@ -73,7 +65,7 @@ function frozenInputs({
   blobs,
 }: {
   readonly frozen: ReadonlyMap<string, { readonly frozen: Frozen; readonly input: RepositoryInput }>;
-  readonly clones: CloneTrees;
+  readonly clones: Clones;
   readonly directory: string;
   readonly blobs: string;
 }): FrozenInputs {
@@ -94,19 +86,28 @@ function frozenInputs({
       return tree;
     },
     async manifests(mtime) {
-      if (mtime === 'plain') return { files: { ...plain(), ...clones.manifests }, mtimes: null };
+      if (mtime === 'plain') {
+        return { files: { ...plain(), ...clones.manifests }, mtimes: null };
+      }
+      const trees = [
+        ...[...frozen].map(([name, one]) => ({ name, tree: one.frozen.tree, working: one.input.root })),
+        ...Object.keys(clones.manifests).flatMap((name) => {
+          const tree = clones.tree(name);
+          return tree === null ? [] : [{ name, tree, working: '' }];
+        }),
+      ];
       const dated: Record<string, string> = {};
       const mtimes: Record<string, MtimeTable[string]> = {};
-      for (const [name, one] of frozen) {
+      for (const { name, tree, working } of trees) {
         const previous = mtime.before.flatMap((table) => (table[name] === undefined ? [] : [table[name]]));
-        const { manifest, table } = dateManifest(one.frozen.tree, {
-          roots: { working: one.input.root, blobs },
+        const { manifest, table } = dateManifest(tree, {
+          roots: { working, blobs },
           shownMtimeNs: carryMtimes(previous, mtime.startNs),
         });
         dated[name] = write(manifest);
         mtimes[name] = table;
       }
-      return { files: { ...clones.manifests, ...dated }, mtimes };
+      return { files: dated, mtimes };
     },
   };
 }

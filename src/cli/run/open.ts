@@ -1,16 +1,22 @@
 import { realpathSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import type { RepoPath } from '../../host.ts';
 import type { Plan } from '../../ir/ir.ts';
 import { sandboxDriver } from '../../runner/drivers/sandbox/sandbox.ts';
 import { startViewServer } from '../../runner/fuse/start.ts';
+import { openClones } from '../../runner/input/clones.ts';
+import { readGitFacts } from '../../runner/input/git-facts.ts';
+import { createGit } from '../../runner/input/git.ts';
 import { openRepository } from '../../runner/input/repository.ts';
-import type { RunPorts } from '../../runner/ports.ts';
+import { runSecrets } from '../../runner/input/run-secrets.ts';
+import { runVariables } from '../../runner/input/run-variables.ts';
+import { readSecrets } from '../../runner/input/secrets.ts';
+import { branchOf, parseOverrides } from '../../runner/input/variables.ts';
+import type { ExposePort, RunPorts } from '../../runner/ports.ts';
 import { openLocalStore } from '../../runner/stores/local.ts';
 import type { Context } from '../command.ts';
 import { runBases } from './bases.ts';
 import { runInputs } from './inputs.ts';
-import { expose, secrets, variables } from './interim.ts';
 import { terminalPress } from './press.ts';
 import { storeDirectory } from './store-directory.ts';
 
@@ -28,7 +34,11 @@ export interface WorldOptions {
 /** The world of a run, open. */
 export interface World extends AsyncDisposable {
   readonly ports: RunPorts;
+  /** Worth knowing, and no error. */
+  readonly warnings: readonly string[];
 }
+
+const previewPort = 7080;
 
 /** Opens the store and wires the parts of a run. `problem`: what was typed is wrong; `failure`: this host cannot. */
 export async function openRun(given: {
@@ -38,23 +48,36 @@ export async function openRun(given: {
   readonly context: Context;
 }): Promise<World | { readonly problem: string } | { readonly failure: string }> {
   const { options, plan, context } = given;
-  const { host } = context;
+  const { host, signal } = context;
+  const env = host.environment;
   const root = realpathSync(given.root);
   const directory = storeDirectory(options.store, host);
-  const driver = sandboxDriver({
-    startViewServer,
-    storeDirectory: directory,
-    warn: (message) => host.terminal.error(`warning: ${message}\n`),
+  const overrides = parseOverrides(options.env);
+  if ('why' in overrides) return { problem: overrides.why };
+  const git = createGit({ cwd: root, env });
+  const secrets = readSecrets({
+    ...{ root, git, host: env, cwd: host.directory },
+    ...{ named: options.secret, files: options['secret-file'] },
   });
+  if (secrets.errors.length > 0) return { problem: secrets.errors.join('\n') };
+  const facts = await readGitFacts({ git, root, signal });
+  const branch = overrides.overrides['GIT_BRANCH'] ?? branchOf(facts, env);
+  const warnings: string[] = [...secrets.warnings, ...(facts.warning === null ? [] : [facts.warning])];
+
   const store = openLocalStore(directory);
   const blobs = join(directory, 'blobs');
   const hidden = hiddenIn(root, directory);
+  const scope = (name: string): string => JSON.stringify([facts.repositoryId, name]);
   const ports: RunPorts = {
-    driver,
+    driver: sandboxDriver({
+      startViewServer,
+      storeDirectory: directory,
+      warn: (message) => context.host.terminal.error(`warning: ${message}\n`),
+    }),
     store,
     clock: host.clock,
     bases: runBases({
-      directory: host.environment['LAYER_BASES'] ?? join(directory, 'bases'),
+      directory: env['LAYER_BASES'] ?? join(directory, 'bases'),
       repositoryRoot: root,
       privilege: [],
       debstrapMode: 'root',
@@ -62,7 +85,7 @@ export async function openRun(given: {
       mirrors: {},
       dockerConfig: null,
       env: Object.fromEntries(
-        Object.entries(host.environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+        Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
       ),
       now: () => host.clock.now(),
     }),
@@ -70,28 +93,34 @@ export async function openRun(given: {
       plan,
       open: (path) =>
         openRepository({
-          root: path === '' ? root : join(root, path),
-          hidden,
-          blobs,
+          ...{ root: path === '' ? root : join(root, path), hidden, blobs, env },
           stats: join(directory, 'stats'),
-          env: host.environment,
           clock: host.clock,
         }),
-      clones: { clone: async () => ({ failure: 'CLONE' }), tree: () => null, manifests: {} },
+      clones: openClones({
+        ...{ mirrors: join(directory, 'mirrors'), blobs, root, env, branch },
+        scratch: () => store.directory(),
+        mode: options.offline ? 'offline' : 'online',
+      }),
       blobs,
       scratch: () => store.directory(),
     }),
-    variables,
-    secrets,
+    variables: runVariables({
+      ...{ git: facts, directoryName: basename(root), host: env, previewPort },
+      ...{ jobId: await store.nextJob(), overrides: overrides.overrides },
+    }),
+    secrets: runSecrets({ secrets: secrets.secrets, host: env }),
     press: terminalPress(options.press),
-    expose,
-    repository: root,
+    expose: exposePort,
+    repository: facts.repositoryId,
     architecture: process.arch,
     network: 'outward',
-    scope: { own: root, readable: [root] },
+    scope: { own: scope(branch), readable: [scope(branch), scope('')] },
   };
-  return { ports, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+  return { ports, warnings, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
 }
+
+const exposePort: ExposePort = { ready: async () => 'cannot', serve: null };
 
 /** The store, where it is inside the repository: no machine may see it. */
 function hiddenIn(root: string, store: string): readonly RepoPath[] {

@@ -46,7 +46,7 @@ test("the host's AWS keys are masked before AWS link hands them out", async () =
 test('each runner has its own id and host name, and nothing else of its own', () => {
   const git = { commit: '', branch: 'main', tag: '', title: '', originUrl: '', repositoryId: '', warning: null };
   const port = runVariables({ git, directoryName: 'app', host: {}, jobId: 1, previewPort: 7080, overrides: {} });
-  const runner = (id: string) => ({ id, layer: id as LayerId, label: id });
+  const runner = (id: string) => ({ id, layer: id as LayerId, copy: null, label: id });
   const [one, two] = [port.all(runner('web')), port.all(runner('web-2'))];
   expect(Object.keys(one).filter((name) => one[name] !== two[name])).toEqual(['RUNNER_ID', 'EXPOSE_WEBSITE_HOST']);
   expect(port.value('EXPOSE_WEBSITE_HOST', runner('web-2'))).toBe('main-web-2.localhost:7080');
