@@ -78,7 +78,7 @@ function evaluateDollar(value: string, at: number, scope: Scope): Evaluated | nu
   const found = match.exec(value);
   if (found === null) {
     const next = value[at + 1];
-    return next === undefined || /[\s.,/:%+=~^\]}-]/.test(next) ? { text: '$', end: at + 1 } : null;
+    return next === undefined || /[\s.,/:%+=~^\]}]/.test(next) ? { text: '$', end: at + 1 } : null;
   }
   const name = found[1] ?? found[2] ?? '';
   const set = scope.variables.get(name);

@@ -71,6 +71,13 @@ function findProblems(source: string): readonly Problem[] {
 /** A `[…]`: POSIX classes, sets within sets and escapes that are not read alike. */
 function readSet(source: string, start: number): { readonly end: number; readonly problems: readonly Problem[] } {
   const problems: Problem[] = [];
+  const bare = matchAt(
+    /\[([:.=])[^\]]*\1\]/y,
+    source,
+    start,
+    (text) => `${text} is not read alike everywhere; write the characters, like [a-zA-Z]`,
+  );
+  if (bare !== null) return { end: bare.end, problems: [bare] };
   let at = start + 1;
   if (source[at] === '^') at += 1;
   if (source[at] === ']') {
