@@ -10,7 +10,6 @@ import type {
   LineAst,
   RunAst,
   ShellWord,
-  SkipRemainingIfAst,
   Text,
   Word,
   WordPart,
@@ -232,16 +231,10 @@ export function createTreeBuilder(file: SourceFile) {
       return { ast: null, reported: true };
     },
 
-    /** `conditions` is null where nothing follows the keyword. */
-    skipRemainingIf(keyword: Span, conditions: readonly ConditionAst[] | null): Unlaid<SkipRemainingIfAst> {
-      if (conditions === null) diagnostics.push(diagnostic('syntax/no-condition', keyword, {}));
-      return { kind: 'skipRemainingIf', keyword, conditions: conditions ?? [] };
-    },
-
     conditions(
       first: Segment,
       rest: readonly { readonly and: TypedAnd; readonly segment: Segment }[],
-    ): readonly ConditionAst[] | null {
+    ): readonly ConditionAst[] {
       const isEmpty = (segment: Segment): boolean => segment.condition === null && segment.stray === null;
       rest.forEach(({ and, segment }, index) => {
         const before = rest[index - 1]?.segment ?? first;
@@ -255,7 +248,6 @@ export function createTreeBuilder(file: SourceFile) {
           diagnostics.push(diagnostic('syntax/condition-and', and.span, { typed: and.typed }));
         }
       });
-      if (rest.length === 0 && isEmpty(first)) return null;
       const segments = [first, ...rest.map(({ segment }) => segment)];
       for (const { condition, stray } of segments) {
         if (stray === null || condition?.reported === true) continue;

@@ -58,8 +58,6 @@ SKIP REMAINING IF A !=~ AND B=c
                     ~~~ condition-value
 SKIP REMAINING IF A = # c
                     ~ condition-value
-SKIP REMAINING IF # A=b
-~~~~~~~~~~~~~~~~~ no-condition
 SKIP REMAINING IF A
                   ~ condition-operator
 SKIP REMAINING IF A is b AND C=d

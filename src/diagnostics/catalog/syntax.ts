@@ -95,15 +95,6 @@ of the command. Put the text into a file of the repository and COPY it, or write
         'second line' > file`,
   }),
 
-  'syntax/no-condition': entry<Record<string, never>>({
-    severity: 'error',
-    message: () => 'SKIP REMAINING IF needs a condition: NAME=value, with one of = != =~ !=~',
-    explain: `Without a condition it is not known when to skip. Conditions compare a variable of the run with a value, and AND
-joins several.
-
-    SKIP REMAINING IF GIT_BRANCH != main`,
-  }),
-
   'syntax/condition-name': entry<{ typed: string | null }>({
     severity: 'error',
     message: ({ typed }) => {
