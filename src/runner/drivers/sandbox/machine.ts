@@ -62,7 +62,7 @@ export class SandboxMachine implements Machine {
     signal.addEventListener('abort', kill, { once: true });
     const exit = await job.exit;
     signal.removeEventListener('abort', kill);
-    if (signal.aborted && exit.kind !== 'lost') {
+    if (signal.aborted) {
       job.group.kill();
       await until(() => job.group.remove(), 5000);
       return { kind: 'cancelled' };

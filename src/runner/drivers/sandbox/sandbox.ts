@@ -59,15 +59,23 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
     parts.warn('MEMORY is not enforced: this host has no control group that bounds memory');
   }
   const agent = started.use(await Agent.boot({ directory, hostname: spec.hostname, userXattr, signal }));
+  // Once booted, the machine ends when it is disposed, not when whoever booted it gives up.
+  const over = new AbortController();
+  const giveUp = (): void => over.abort();
+  signal.addEventListener('abort', giveUp, { once: true });
+  started.defer(() => signal.removeEventListener('abort', giveUp));
   const views = parts.startViewServer({
     enter: agent.enter,
     mountpoint: join(directory, 'views'),
     trees: spec.trees,
     mtime: spec.mtime,
-    signal,
+    signal: over.signal,
   });
   const server = views.catch(() => null);
-  started.defer(async () => await (await server)?.[Symbol.asyncDispose]());
+  started.defer(async () => {
+    over.abort();
+    await (await server)?.[Symbol.asyncDispose]();
+  });
   if (spec.network === 'outward') {
     const network = await startSlirp(agent.hostPid, signal);
     if ('why' in network) parts.warn(`machines have no network: ${network.why}`);
@@ -78,6 +86,7 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
   await root.push(spec.stack);
   await root.mount();
   signal.throwIfAborted();
+  signal.removeEventListener('abort', giveUp);
   const owned = started.move();
   return new SandboxMachine({ agent, root, cgroups, views, directory, dispose: () => owned.disposeAsync() });
 }

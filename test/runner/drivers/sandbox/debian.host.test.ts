@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { expect, it } from 'vitest';
+import type { GuestPath } from '../../../../src/host.ts';
+import { sandboxDriver } from '../../../../src/runner/drivers/sandbox/sandbox.ts';
+import { keep, shell, Workshop } from '../contract.ts';
+import { withoutViews } from './without-views.ts';
+
+/** A Debian 12 root file system, where somebody has built one. */
+const debian = '/var/tmp/layer-test-base';
+
+it('boots a real Debian: packages, accounts and sudo work, and their state comes back', async ({ annotate }) => {
+  if (!existsSync(`${debian}/usr/bin/dpkg`)) {
+    await annotate(`passed over: there is no Debian at ${debian}`);
+    return;
+  }
+  const driver = sandboxDriver({ startViewServer: withoutViews, storeDirectory: tmpdir(), warn: () => {} });
+  const workshop = new Workshop({ driver, base: () => ({ name: 'vm/debian:12', digest: 'sha256:0', root: debian }) });
+  try {
+    await using machine = await workshop.boot({ hostname: 'debian' });
+    expect(await shell(machine, '. /etc/os-release; echo $ID')).toBe('debian\n');
+    expect(await shell(machine, buildAndInstall)).toContain('Setting up hello-layer (1.0)');
+    await machine.user('builder');
+    expect(
+      await shell(machine, 'id -un; id -Gn; touch ~/x 2>/dev/null; ls /root > /dev/null && echo reads', {
+        user: 'builder',
+        cwd: '/root' as GuestPath,
+      }),
+    ).toBe('builder\nbuilder root\nreads\n');
+    expect(await shell(machine, 'useradd -m other && su - other -c "id -un"')).toContain('other\n');
+    const stack = await keep(machine);
+    await using again = await workshop.boot({ stack });
+    expect(
+      await shell(
+        again,
+        'hello-layer; dpkg -s hello-layer | grep ^Status; id -un other; getcap /usr/bin/hello-layer 2>/dev/null || true',
+      ),
+    ).toContain('hello\nStatus: install ok installed\nother\n');
+    expect(await shell(again, 'dpkg -r hello-layer > /dev/null; hello-layer 2>/dev/null || echo gone')).toBe('gone\n');
+  } finally {
+    await workshop.close();
+  }
+});
+
+const buildAndInstall = `
+mkdir -p /tmp/p/DEBIAN /tmp/p/usr/bin
+printf 'Package: hello-layer\\nVersion: 1.0\\nArchitecture: all\\nMaintainer: nobody <n@example.org>\\nDescription: says hello\\n' > /tmp/p/DEBIAN/control
+printf '#!/bin/sh\\necho hello\\n' > /tmp/p/usr/bin/hello-layer
+chmod 755 /tmp/p/usr/bin/hello-layer
+dpkg-deb --build /tmp/p /tmp/p.deb && dpkg -i /tmp/p.deb
+`;
