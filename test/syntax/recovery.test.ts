@@ -128,7 +128,7 @@ test('THEN before an instruction is reported, and the instruction read; before n
   const text = `FROM x
   THEN RUN npm test
   ~~~~ then
-THEN THEN COPY . .
+then THEN COPY . .
 ~~~~ then
      ~~~~ then
 THEN
