@@ -10,7 +10,7 @@ import type { DiskStat } from './disk.ts';
 import type { GitIndex } from './git-index.ts';
 import type { FreezeRoot } from './roots.ts';
 import type { TreeRules } from './rules.ts';
-import { isSettled, settledMs } from './stat-cache.ts';
+import { isSettled, latestNs, settledLimitNs, settledMs } from './stat-cache.ts';
 import type { StatCache } from './stat-cache.ts';
 
 export interface FreezeOptions {
@@ -66,30 +66,23 @@ const copiedAtOnce = { files: 2000, bytes: 64 << 20 };
  * edited lately are copied too; the others stay where they are, to be served with their stat as the condition. Aborts with the signal's reason.
  */
 export async function freeze(options: FreezeOptions): Promise<Frozen> {
-  const { root, stats, index, blobs, clock, signal } = options;
+  const { root, stats, blobs, clock, signal } = options;
   const pause = pacer(signal);
   const startedMs = clock.now();
   const found: Found[] = [];
   const unreadable: RepoPath[] = [];
   const tree = await walkRoots({ options, found, unreadable, pause });
 
-  const recent = (file: Found) => !isSettled(file.stat, startedMs - recentMs);
-  for (const file of found) file.digest = stats.find(file.path, file.stat);
-  const doubtful = found.filter((file) => file.digest === null || recent(file));
-  const clean = new Set<Found>();
-  if (index !== null && (doubtful.length > worthGitFiles || bytesOf(doubtful) > worthGitBytes)) {
-    for (const file of doubtful) {
-      const digest = isSettled(file.stat, startedMs) ? index.find(file.path, file.stat) : null;
-      if (digest === null) continue;
-      if (file.digest === null) stats.add(file.path, file.stat, { digest, hashedAtMs: startedMs });
-      file.digest = digest;
-      clean.add(file);
-    }
-  }
-
-  const young = found.filter((file) => !isSettled(file.stat, startedMs));
+  const youngLimitNs = settledLimitNs(startedMs);
+  const recentLimitNs = settledLimitNs(startedMs - recentMs);
+  const young = found.filter((file) => latestNs(file.stat) > youngLimitNs);
+  const recent = new Set(found.filter((file) => latestNs(file.stat) > recentLimitNs));
   // A tree that was written just now would be copied whole; it is old enough in a moment.
   if (young.length > copiedAtOnce.files || bytesOf(young) > copiedAtOnce.bytes) await restFor(settledMs, signal);
+
+  for (const file of found) file.digest = stats.find(file.path, file.stat);
+  const doubtful = found.filter((file) => file.digest === null || recent.has(file));
+  const clean = askGit(doubtful, options);
 
   let hashed = 0;
   let copied = 0;
@@ -102,8 +95,8 @@ export async function freeze(options: FreezeOptions): Promise<Frozen> {
     await pause();
     handled.add(file);
     const small = file.stat.sizeBytes <= Math.min(copiedFileBytes, budgetBytes);
-    const copy = !isSettled(file.stat, clock.now()) || (recent(file) && small && copied < copiedFiles);
-    const taken = take({ file, copy, options });
+    const likely = recent.has(file) && small && copied < copiedFiles;
+    const taken = take({ file, copy: likely || !isSettled(file.stat, clock.now()), options });
     if (taken === 'denied') unreadable.push(file.path);
     if (typeof taken === 'string') continue;
     file.into.push(taken.node);
@@ -119,6 +112,21 @@ export async function freeze(options: FreezeOptions): Promise<Frozen> {
 
   const manifest = writeManifest(tree, { working: root, blobs: blobs.directory });
   return { tree: loadManifest(manifest), manifest, unreadable, files: found.length, hashed, copied };
+}
+
+/** Takes hashes from git's index where that is cheaper than reading; the files that it vouches for are not being edited. */
+function askGit(files: readonly Found[], { index, stats, clock }: FreezeOptions): ReadonlySet<Found> {
+  const clean = new Set<Found>();
+  if (index === null || (files.length <= worthGitFiles && bytesOf(files) <= worthGitBytes)) return clean;
+  const hashedAtMs = clock.now();
+  for (const file of files) {
+    const digest = isSettled(file.stat, hashedAtMs) ? index.find(file.path, file.stat) : null;
+    if (digest === null) continue;
+    if (file.digest === null) stats.add(file.path, file.stat, { digest, hashedAtMs });
+    file.digest = digest;
+    clean.add(file);
+  }
+  return clean;
 }
 
 /** A file into the manifest: as a copy, or where it is. */

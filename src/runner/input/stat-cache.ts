@@ -31,8 +31,17 @@ const roomyRecords = 200_000;
 
 /** Whether a file was last touched long enough before a moment for its stat to identify its content. */
 export function isSettled(stat: DiskStat, atMs: number): boolean {
-  const latestNs = stat.mtimeNs > stat.ctimeNs ? stat.mtimeNs : stat.ctimeNs;
-  return latestNs + BigInt(settledMs) * 1_000_000n <= BigInt(atMs) * 1_000_000n;
+  return latestNs(stat) <= settledLimitNs(atMs);
+}
+
+/** When a file or its attributes were last touched. */
+export function latestNs(stat: DiskStat): bigint {
+  return stat.mtimeNs > stat.ctimeNs ? stat.mtimeNs : stat.ctimeNs;
+}
+
+/** The last touch that a look at this moment may trust, in nanoseconds since 1970. */
+export function settledLimitNs(atMs: number): bigint {
+  return BigInt(atMs - settledMs) * 1_000_000n;
 }
 
 /**
