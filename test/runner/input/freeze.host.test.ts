@@ -4,6 +4,7 @@ import { fstatSync, openSync, readdirSync, readFileSync, rmSync, statSync, utime
 import { describe, expect, test } from 'vitest';
 import type { GuestPath, RepoPath } from '../../../src/host.ts';
 import { memoryStatCache, openStatCache } from '../../../src/runner/input/stat-cache.ts';
+import type { StatCache } from '../../../src/runner/input/stat-cache.ts';
 import { fingerprint } from '../../../src/runner/view/fingerprint.ts';
 import { loadManifest } from '../../../src/runner/view/manifest.ts';
 import { openView } from '../../../src/runner/view/open.ts';
@@ -104,12 +105,31 @@ test('what was edited lately is copied if it is small, and the copy is found aga
 test('a file in place that is written to afterwards is refused, not served', async () => {
   const root = scratch();
   write(root, { large: 'y'.repeat(2 << 20) });
+  age(root, 'large');
   const { tree } = await frozen(root);
   expect(blobHash(served(tree, 'large') ?? '')).toBe(tree.digest(at('large')));
-  const { atime, mtime } = statSync(`${root}/large`);
   writeFileSync(`${root}/large`, 'z'.repeat(2 << 20));
-  utimesSync(`${root}/large`, atime, mtime);
+  age(root, 'large');
   expect(served(tree, 'large')).toBeNull();
+});
+
+test('a file that is written between the look and the hash is copied, whatever its size', async () => {
+  const root = scratch();
+  write(root, { large: 'y'.repeat(2 << 20) });
+  const cache = memoryStatCache();
+  const atMs = Date.now() + 3000;
+  const stats: StatCache = {
+    ...cache,
+    find() {
+      // By this clock the first write is three seconds old, and this one not yet two.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1200);
+      writeFileSync(`${root}/large`, 'z'.repeat(2 << 20));
+      return null;
+    },
+  };
+  const { tree } = await frozen(root, [''], { stats, clock: { now: () => atMs } });
+  expect(tree.content(at('large'))?.kind).toBe('immutable');
+  expect(tree.digest(at('large'))).toBe(blobHash('z'.repeat(2 << 20)));
 });
 
 test('unchanged files are not read again', async () => {

@@ -1,8 +1,17 @@
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { RepoPath } from '../../../src/host.ts';
-import { statPath } from '../../../src/runner/input/disk.ts';
+import { hostPath, statPath } from '../../../src/runner/input/disk.ts';
 import { parseIndex } from '../../../src/runner/input/git-index.ts';
 import { blobHash } from '../view/memory-tree.ts';
 import { frozen, git, indexOf, scratch, write } from './workspace.ts';
@@ -10,12 +19,16 @@ import type { MemoryFiles } from '../view/memory-tree.ts';
 
 /** Longer than the step of the clock that stamps files. */
 const step = 40;
+const writtenAt = 1_500_000_000;
 
 async function repository(files: MemoryFiles, ...configure: string[][]): Promise<string> {
   const root = scratch();
   git(root, 'init', '-q');
   for (const args of configure) git(root, ...args);
   write(root, files);
+  for (const [path, node] of Object.entries(files)) {
+    if (typeof node !== 'object') utimesSync(hostPath(`${root}/${path}`), writtenAt, writtenAt);
+  }
   await setTimeout(step);
   git(root, 'add', '.');
   return root;
@@ -27,11 +40,13 @@ function vouched(root: string, path: string): string | null {
   return stat === null ? null : indexOf(root).find(path as RepoPath, stat);
 }
 
-/** Rewrites a file so that size and mtime stay. */
+/** Rewrites a file so that size and mtime stay: the times of all files here are whole seconds. */
 function disguise(path: string, text: string): void {
-  const { atime, mtime } = statSync(path);
+  const before = lstatSync(path, { bigint: true });
   writeFileSync(path, text);
-  utimesSync(path, atime, mtime);
+  utimesSync(path, writtenAt, writtenAt);
+  const after = lstatSync(path, { bigint: true });
+  if (before.mtimeNs !== after.mtimeNs || before.size !== after.size) throw new Error('not disguised');
 }
 
 describe('git vouches for', () => {
