@@ -177,9 +177,13 @@ function closure(linked: ReadonlyMap<RepoPath, LinkedLayerfile>, roots: Readonly
   return kept;
 }
 
-/** Whether a diagnostic concerns what is kept: everything that is not in a Layerfile (command line, configuration) does. */
-function isKept({ span }: Diagnostic, kept: ReadonlySet<RepoPath>): boolean {
+/**
+ * Whether a diagnostic concerns what is kept: everything that is not in a Layerfile (command line, configuration) does. What is only
+ * worth knowing in another repository's Layerfile is that repository's business.
+ */
+function isKept({ span, severity }: Diagnostic, kept: ReadonlySet<RepoPath>): boolean {
   const path = span?.file.path ?? '';
+  if (severity !== 'error' && path.startsWith('.layer/vendor/')) return false;
   return span === null || kept.has(path as RepoPath) || path === '.layer/config.json';
 }
 

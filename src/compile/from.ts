@@ -8,6 +8,7 @@ import type { FromAst } from '../syntax/ast.ts';
 import { type Config, isLibraryName } from './config.ts';
 import { isFile, layerfileAt } from './discover.ts';
 import { type Layerfile, locate, type Parent } from './layerfile.ts';
+import type { MissingLayerfile } from './near-layerfile.ts';
 
 /** The base machines that everyone has. */
 export const knownMachines: readonly MachineName[] = [
@@ -23,6 +24,7 @@ export const knownMachines: readonly MachineName[] = [
 export interface FromContext {
   readonly repo: RepoReader;
   readonly config: Config;
+  readonly suggest: (asked: MissingLayerfile) => string | null;
   /** Is told of each Layerfile of another repository that is not in .layer/vendor. */
   readonly unfetched: (source: GithubSource) => void;
   /** The repository's own Layerfiles, for suggestions. */
@@ -170,7 +172,7 @@ function path({ context, layerfile, source, span }: Asked): ResolvedParent {
   const location = layerfileAt(context.repo, locate(layerfile.repository, resolved.path));
   if (location === null) {
     const missing = source.endsWith('Layerfile') ? source : `${source.replace(/\/+$/, '')}/Layerfile`;
-    const near = nearLayerfile({ own: context.own, from, source, repo: context.repo });
+    const near = context.suggest({ own: context.own, from, source, repo: context.repo });
     context.report(diagnostic('from/no-such-layerfile', span, { path: missing, near }));
     return { kind: 'unknown', span };
   }
@@ -227,7 +229,7 @@ function nearSource(asked: Asked): string | null {
 /** A Layerfile of the repository, from the root or from here, where only the leading `/` or `./` and a letter are missing. */
 function nearPath({ context, layerfile, source }: Asked): string | null {
   const asked = { own: context.own, repo: context.repo, from: directoryOf(layerfile.path) };
-  return nearLayerfile({ ...asked, source: `/${source}` }) ?? nearLayerfile({ ...asked, source: `./${source}` });
+  return context.suggest({ ...asked, source: `/${source}` }) ?? context.suggest({ ...asked, source: `./${source}` });
 }
 
 /** How to start from a container image. */
@@ -238,37 +240,6 @@ function imageNote(source: string): Note {
     message: `to start from that container image, put ${example} into .layer/config.json and write FROM ${name}`,
     span: null,
   };
-}
-
-/** The Layerfile that a path that leads nowhere most likely means, written the same way. */
-export function nearLayerfile(asked: {
-  readonly own: readonly RepoPath[];
-  readonly repo: RepoReader;
-  readonly from: RepoPath;
-  readonly source: string;
-}): string | null {
-  const { own, repo, from, source } = asked;
-  const other = source.startsWith('/') ? `.${source}` : `/${source.replace(/^(\.\.?\/)+/, '')}`;
-  const swapped = resolveSource(from, other);
-  if (swapped !== 'outside' && layerfileAt(repo, swapped.path) !== null) return other;
-  const whole = source.endsWith('Layerfile');
-  const candidates = own.map((location) => {
-    const target = whole ? location : directoryOf(location);
-    if (source.startsWith('/')) return `/${target}`;
-    return relativePath(from, target, { dot: source.startsWith('.') });
-  });
-  return nearest(source.replace(/(.)\/+$/, '$1'), candidates);
-}
-
-/** A path as seen from a directory, with a leading `./` where it has no `../` and `dot` is asked for. */
-function relativePath(from: RepoPath, target: string, style: { readonly dot: boolean }): string {
-  const source = from === '' ? [] : from.split('/');
-  const goal = target === '' ? [] : target.split('/');
-  let common = 0;
-  while (common < source.length && common < goal.length && source[common] === goal[common]) common += 1;
-  const names = [...source.slice(common).map(() => '..'), ...goal.slice(common)];
-  if (names[0] === '..' || !style.dot) return names.join('/') || '.';
-  return ['.', ...names].join('/');
 }
 
 function firstWord(text: string, span: Span): { readonly word: string; readonly span: Span } {

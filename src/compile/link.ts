@@ -7,7 +7,8 @@ import type { FromAst, InstructionAst, WaitAst } from '../syntax/ast.ts';
 import { parse } from '../syntax/parse.ts';
 import type { Config } from './config.ts';
 import { layerfileAt, readText } from './discover.ts';
-import { type GithubSource, nearLayerfile, resolveFrom } from './from.ts';
+import { type FromContext, resolveFrom } from './from.ts';
+import { boundedSuggestions } from './near-layerfile.ts';
 import { type Layerfile, type LinkedLayerfile, type LinkedWait, locate, type Parent } from './layerfile.ts';
 
 /** What linking takes. */
@@ -16,7 +17,7 @@ export interface Linking {
   readonly config: Config;
   /** The repository's own Layerfiles, sorted. */
   readonly own: readonly RepoPath[];
-  readonly unfetched: (source: GithubSource) => void;
+  readonly unfetched: FromContext['unfetched'];
   readonly report: (found: Diagnostic) => void;
 }
 
@@ -28,6 +29,7 @@ export function link(linking: Linking): ReadonlyMap<RepoPath, LinkedLayerfile> {
   const linked = new Map<RepoPath, LinkedLayerfile>();
   const seen = new Set<RepoPath>();
   const queue: Place[] = [];
+  const suggest = boundedSuggestions();
   const enqueue = (place: Place): void => {
     if (seen.has(place.location)) return;
     seen.add(place.location);
@@ -38,7 +40,7 @@ export function link(linking: Linking): ReadonlyMap<RepoPath, LinkedLayerfile> {
     const place = queue[at];
     const layerfile = place === undefined ? null : load(linking, place);
     if (layerfile === null) continue;
-    linked.set(layerfile.location, linkOne(linking, layerfile, enqueue));
+    linked.set(layerfile.location, linkOne({ linking, layerfile, suggest, enqueue }));
   }
   return linked;
 }
@@ -70,8 +72,14 @@ function load({ repo, report }: Linking, place: Place): Layerfile | null {
   return { ...place, source, ast, instructions, garbled };
 }
 
-function linkOne(linking: Linking, layerfile: Layerfile, enqueue: (place: Place) => void): LinkedLayerfile {
-  const context = { ...linking, own: layerfile.repository.kind === 'own' ? linking.own : [] };
+function linkOne(work: {
+  readonly linking: Linking;
+  readonly layerfile: Layerfile;
+  readonly suggest: FromContext['suggest'];
+  readonly enqueue: (place: Place) => void;
+}): LinkedLayerfile {
+  const { linking, layerfile, suggest, enqueue } = work;
+  const context = { ...linking, suggest, own: layerfile.repository.kind === 'own' ? linking.own : [] };
   const from = checkFrom(linking, layerfile);
   let parent: Parent = { kind: 'unknown', span: placeOfFrom(layerfile) };
   if (from !== null) {
@@ -124,7 +132,7 @@ function checkFrom({ report }: Linking, { instructions, source }: Layerfile): Fr
 }
 
 function resolveWait(
-  { repo, own, report }: Linking,
+  { repo, own, suggest, report }: FromContext,
   { path, repository }: Layerfile,
   word: { readonly text: string; readonly span: Span },
 ): RepoPath | null {
@@ -137,7 +145,7 @@ function resolveWait(
   const location = layerfileAt(repo, locate(repository, resolved.path));
   if (location !== null) return location;
   const missing = /(^|\/)Layerfile$/.test(word.text) ? word.text : `${word.text.replace(/\/+$/, '')}/Layerfile`;
-  const near = nearLayerfile({ own, repo, from, source: word.text });
+  const near = suggest({ own, repo, from, source: word.text });
   report(diagnostic('graph/wait-missing', word.span, { path: missing, near }));
   return null;
 }

@@ -20,12 +20,16 @@ export interface RepositoryLook {
   ignored(path: RepoPath): boolean;
 }
 
+/** Past this many missing paths, no near names are looked for: a big directory would be compared again and again. */
+const searchLimit = 100;
+
 /** Remembers what the repository answered. */
 export class RepositoryMemory {
   private readonly repo: RepoReader;
   private readonly kinds = new Map<RepoPath, EntryKind | null>();
   private readonly lists = new Map<RepoPath, ReturnType<RepoReader['list']>>();
   private readonly ignoreFiles = new Map<RepoPath, Ignore>();
+  private searches = 0;
   private readonly patterns = new Map<RepoPath, boolean>();
 
   constructor(repo: RepoReader) {
@@ -91,6 +95,8 @@ export class RepositoryMemory {
       near: (path) => {
         const behind = this.behindLink(repository, path);
         if (behind !== null) return behind;
+        this.searches += 1;
+        if (this.searches > searchLimit) return null;
         const directory = directoryOf(path);
         const names = list(directory)?.map(({ name }) => name) ?? [];
         const name = path.slice(directory === '' ? 0 : directory.length + 1);

@@ -141,6 +141,17 @@ describe('big repositories', () => {
     expect(repo.asked.list).toBeLessThan(10);
   });
 
+  it('is not slow where every file is wrong', async () => {
+    const entries: Record<string, string> = {};
+    for (let index = 0; index < 1000; index += 1) {
+      entries[`services/number-${index}/Layerfile`] = `FROM /servces/number-${index}x\nCOPY nothing-${index} .\n`;
+    }
+    const started = performance.now();
+    const { diagnostics } = await compile(new MemoryRepo(entries));
+    expect(diagnostics).toHaveLength(2000);
+    expect(performance.now() - started).toBeLessThan(15_000);
+  });
+
   it('follows a chain of thousands without running out of stack', async () => {
     const entries: Record<string, string> = {};
     for (let index = 0; index < 5000; index += 1)

@@ -1,14 +1,13 @@
 import { diagnostic } from '../../diagnostics/diagnostic.ts';
 import { staticText } from '../../ir/expand.ts';
 import { resolveSource } from '../../ir/sources.ts';
-import { chainUp, type Rule } from './rule.ts';
+import type { LoweredStep } from '../lower.ts';
+import { type CheckedLayerfile, chainUp, type Rule } from './rule.ts';
 
 /** COPY or CLONE while a process of the chain already runs in the background; the first one of a file. */
 export const checkCopyAfterBackground: Rule = (checked, report) => {
-  let background = [...chainUp(checked)]
-    .slice(1)
-    .flatMap((one) => one.steps)
-    .find(({ step }) => step.kind === 'run' && step.mode === 'background');
+  if (!checked.steps.some(({ step }) => step.kind === 'copy' || step.kind === 'clone')) return;
+  let background = inheritedBackground(checked);
   for (const lowered of checked.steps) {
     const { step, ast } = lowered;
     if (step.kind === 'run' && step.mode === 'background') background ??= lowered;
@@ -18,6 +17,15 @@ export const checkCopyAfterBackground: Rule = (checked, report) => {
     return;
   }
 };
+
+function inheritedBackground({ parent }: CheckedLayerfile): LoweredStep | undefined {
+  if (parent === null) return undefined;
+  for (const { steps } of chainUp(parent)) {
+    const found = steps.find(({ step }) => step.kind === 'run' && step.mode === 'background');
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
 
 /** A directory among several sources keeps its name, which a writer of Dockerfiles does not expect. */
 export const checkDirectoryAmongSources: Rule = ({ steps, repository }, report) => {
