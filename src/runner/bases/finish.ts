@@ -1,5 +1,6 @@
 /**
- * Run by bash inside the new root: installs what is missing and leaves the machine as every base is. `PACKAGES` are the packages to install,
+ * Run by bash inside the new root: installs what is missing and leaves the machine as every base is (dpkg does not fsync each file: what it
+ * writes is kept, or not, as a whole). `PACKAGES` are the packages to install,
  * `APT_CONFIGURATION` is what apt is told for good, `SOURCES` replaces the sources of apt unless it is empty.
  */
 export const finishScript = `
@@ -14,6 +15,8 @@ END
 chmod 0755 /usr/sbin/policy-rc.d
 rm -f /etc/apt/apt.conf.d/docker-clean /etc/apt/apt.conf.d/99mmdebstrap
 printf '%s' "$APT_CONFIGURATION" > /etc/apt/apt.conf.d/90layer
+mkdir -p /etc/dpkg/dpkg.cfg.d
+echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/90layer
 if [ -n "$SOURCES" ]; then printf '%s' "$SOURCES" > /etc/apt/sources.list; fi
 if [ -n "$PACKAGES" ]; then
   apt-get -o APT::Sandbox::User=root update
@@ -28,9 +31,9 @@ chmod 0770 /root
 chmod 1777 /tmp /var/tmp
 `;
 
-/** What apt of every base machine is told: to ask nothing, and what this host's apt needs to reach its mirror. */
+/** What apt of every base machine is told: to ask nothing, to read no translations, and what this host's apt needs to reach its mirror. */
 export function aptConfiguration(hostOptions: readonly string[]): string {
-  return ['APT::Get::Assume-Yes "true";', ...hostOptions, ''].join('\n');
+  return ['APT::Get::Assume-Yes "true";', 'Acquire::Languages "none";', ...hostOptions, ''].join('\n');
 }
 
 /**

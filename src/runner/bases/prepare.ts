@@ -115,7 +115,8 @@ async function build(parts: {
   const { host, name } = work;
   const startMs = host.now();
   const tried: { provider: string; failure: BaseFailure }[] = [];
-  for (const provider of providersOf(name, source)) {
+  const providers = providersOf(name, source);
+  for (const [index, provider] of providers.entries()) {
     try {
       const found = await provider.find(work);
       const record = (digest: string, origin: string): Resolution => ({
@@ -141,6 +142,7 @@ async function build(parts: {
       if (!(error instanceof BaseError) || work.signal.aborted || error.failure.kind === 'cancelled') throw error;
       tried.push({ provider: provider.title, failure: error.failure });
       await removeTree(join(work.scratch, 'base'), host);
+      if (index === providers.length - 1) break;
       const why = describeBaseFailure(error.failure);
       work.progress({ kind: 'falling-back', name, provider: provider.title, why });
     }
