@@ -14,8 +14,6 @@ export function testBaseHost(directory: string): BaseHost {
   return {
     directory,
     repositoryRoot: directory,
-    privilege: [],
-    debstrapMode: 'root',
     architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
     mirrors: {},
     dockerConfig: null,

@@ -86,7 +86,6 @@ async function unpack(parts: {
     {
       what: `unpacking ${work.name}`,
       remedy: 'apt-get install tar',
-      privilege: work.host.privilege,
       env: work.host.env,
       signal: work.signal,
       writeStdin: (out) => writeTree({ tree, layers, out, written, signal: work.signal }),
@@ -117,7 +116,6 @@ async function finish(parts: {
     {
       what: `setting up ${work.name} (apt-get in the machine)`,
       remedy: 'apt-get install util-linux',
-      privilege: host.privilege,
       env,
       onLine: (line) => work.progress({ kind: 'installing', name: work.name, line }),
       signal: work.signal,

@@ -1,13 +1,12 @@
-/** What the preparation of base machines needs of the host; the composition root fills it in. */
+/**
+ * What the preparation of base machines needs of the host; the composition root fills it in. The process itself must be root, or root of its
+ * user namespace with 65,536 ids.
+ */
 export interface BaseHost {
   /** Where base machines are kept: `<store>/bases`. Several processes may share it. */
   readonly directory: string;
   /** What `path` of a tarball or directory is relative to: the repository's root. */
   readonly repositoryRoot: string;
-  /** Put before a program that must be root, and keeps the environment (`sudo -n -E`); empty where this process is, and where it is root of its own user namespace. */
-  readonly privilege: readonly string[];
-  /** How mmdebstrap gets to be root: as real root (through `privilege`), or in a user namespace that it makes itself. */
-  readonly debstrapMode: 'root' | 'unshare';
   /** As Go and Debian name it: `amd64`, `arm64`. */
   readonly architecture: string;
   /** Stand-ins for registries, by name (`docker.io` → `https://mirror.example`); see `parseMirrors`. */
@@ -59,6 +58,8 @@ export interface Found {
 /** A root file system, still in archives. */
 export interface Fetched {
   readonly origin: string;
+  /** Whether the same origin means the same bytes. */
+  readonly exact: boolean;
   readonly layers: readonly import('./archive/unpack.ts').Layer[];
   /** Lines of apt's `sources.list`; empty to keep the image's own. */
   readonly sources: readonly string[];

@@ -20,7 +20,7 @@ export function tarballProvider(path: string): Provider {
       for await (const chunk of createReadStream(file, { signal: work.signal })) hash.update(chunk as Uint8Array);
       const origin = `tarball sha256:${hash.digest('hex')}`;
       const layers = [{ file: { what: `the ${what}`, path: file, env: work.host.env }, diffId: null }];
-      return { origin, fetch: () => Promise.resolve({ origin, layers, sources: [] }) };
+      return { origin, fetch: () => Promise.resolve({ origin, exact: true, layers, sources: [] }) };
     },
   };
 }
@@ -51,7 +51,6 @@ async function packDirectory(parts: { readonly work: BaseWork; readonly director
     {
       what: `reading the ${what}`,
       remedy: 'apt-get install tar',
-      privilege: work.host.privilege,
       env: work.host.env,
       signal: work.signal,
     },
@@ -59,7 +58,7 @@ async function packDirectory(parts: { readonly work: BaseWork; readonly director
   const layers = [{ file: { what: `the ${what}`, path, env: work.host.env }, diffId: null }];
   const hash = createHash('sha256');
   await readLayers({ layers, hash, signal: work.signal });
-  return { origin: `directory sha256:${hash.digest('hex')}`, layers, sources: [] };
+  return { origin: `directory sha256:${hash.digest('hex')}`, exact: true, layers, sources: [] };
 }
 
 async function kindOf(path: string, what: string): Promise<'file' | 'directory'> {

@@ -127,11 +127,13 @@ async function build(parts: {
         provider: provider.title,
         resolvedAtMs: host.now(),
       });
-      if (old && found.origin !== null && found.origin === old.record.origin) {
-        await writeResolution(host.directory, key, record(old.record.digest, old.record.origin));
-        return old.base;
-      }
+      const keepOld = async (kept: Kept): Promise<BaseMachine> => {
+        await writeResolution(host.directory, key, record(kept.base.digest, kept.record.origin));
+        return kept.base;
+      };
+      if (old && found.origin === old.record.origin) return await keepOld(old);
       const fetched = await found.fetch();
+      if (old && fetched.exact && fetched.origin === old.record.origin) return await keepOld(old);
       const made = await assemble(work, fetched);
       const root = await publish({ work, made });
       await writeResolution(host.directory, key, record(made.digest, fetched.origin));
@@ -183,7 +185,6 @@ async function removeTree(path: string, host: BaseHost): Promise<void> {
   await runProgram(['rm', '-rf', '--one-file-system', '--', path], {
     what: `removing ${path}`,
     remedy: 'apt-get install coreutils',
-    privilege: host.privilege,
     env: host.env,
     signal: AbortSignal.timeout(300_000),
   });

@@ -8,8 +8,6 @@ export interface ProgramOptions {
   readonly what: string;
   /** The one line that installs it, where it is not there. */
   readonly remedy: string;
-  /** What makes `argv` run with the rights it needs (`sudo -n`); also ends it where we may not. */
-  readonly privilege?: readonly string[];
   /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
   /** Each line of standard error, and of standard output where `readStdout` does not take it. */
@@ -29,8 +27,7 @@ const graceMs = 5_000;
  */
 export async function runProgram(argv: readonly [string, ...string[]], options: ProgramOptions): Promise<void> {
   if (options.signal.aborted) throw new BaseError({ kind: 'cancelled' });
-  const privilege = options.privilege ?? [];
-  const [command = argv[0], ...args] = [...privilege, ...argv];
+  const [command, ...args] = argv;
   const child = spawn(command, args, {
     detached: true,
     env: options.env,
@@ -51,13 +48,8 @@ export async function runProgram(argv: readonly [string, ...string[]], options: 
     if (child.pid === undefined) return;
     try {
       process.kill(-child.pid, signal);
-    } catch (error) {
-      const [first, ...rest] = privilege;
-      if (first === undefined || !isCode(error, 'EPERM')) return;
-      spawn(first, [...rest, 'kill', '-s', signal.slice('SIG'.length), '--', `-${child.pid}`], {
-        stdio: 'ignore',
-        env: options.env,
-      }).unref();
+    } catch {
+      // The group is gone already.
     }
   };
   let killer: NodeJS.Timeout | null = null;

@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BaseSource } from '../../ir/ir.ts';
 import { isCode } from './program.ts';
+import { recipeVersion } from './recipe.ts';
 
 /** What a name was found to mean in this store. */
 export interface Resolution {
@@ -16,10 +17,10 @@ export interface Resolution {
   readonly resolvedAtMs: number;
 }
 
-/** A name for files that belong to a base's name and source. */
+/** A name for files that belong to a base's name and source, as this recipe makes it. */
 export function recordKey(name: string, source: BaseSource, architecture: string): string {
   return createHash('sha256')
-    .update(JSON.stringify([name, source, architecture]))
+    .update(JSON.stringify([recipeVersion, name, source, architecture]))
     .digest('hex')
     .slice(0, 32);
 }

@@ -1,15 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BaseSource } from '../../../src/ir/ir.ts';
@@ -311,7 +302,6 @@ it('says what to install where mmdebstrap is missing and the image cannot be rea
   const base = testBaseHost(join(scratch(), 'bases'));
   const host: BaseHost = {
     ...base,
-    debstrapMode: 'unshare',
     mirrors: { 'docker.io': 'http://127.0.0.1:1' },
     env: { PATH: `${programs}/bin` },
   };

@@ -25,6 +25,7 @@ export function debianProvider(codename: string): Provider {
           await debstrap({ work, codename, path, sources });
           return {
             origin,
+            exact: false,
             layers: [{ file: { what: `Debian ${codename}`, path, env: work.host.env }, diffId: null }],
             sources,
           };
@@ -42,11 +43,10 @@ async function debstrap(parts: {
 }): Promise<void> {
   const { work, codename, path, sources } = parts;
   const { host } = work;
-  const root = host.debstrapMode === 'root';
   const options = (await aptOptions(host, work.signal)).map((line) => `--aptopt=${line.replace(/;$/, '')}`);
-  const build: [string, ...string[]] = [
+  const build = [
     'mmdebstrap',
-    `--mode=${host.debstrapMode}`,
+    '--mode=root',
     '--format=tar',
     '--variant=minbase',
     `--architectures=${host.architecture}`,
@@ -60,10 +60,9 @@ async function debstrap(parts: {
   ];
   // prettier-ignore
   const alone = ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'] as const;
-  await runProgram(root ? [...alone, ...build] : build, {
+  await runProgram([...alone, ...build], {
     what: `mmdebstrap ${codename}`,
     remedy: install,
-    privilege: root ? host.privilege : [],
     env: { ...host.env, TMPDIR: work.scratch, LC_ALL: 'C.UTF-8' },
     onLine: (line) => work.progress({ kind: 'building', name: work.name, line: line.replace(/^[A-Z]: /, '') }),
     signal: work.signal,
@@ -93,14 +92,13 @@ export async function aptOptions(host: BaseHost, signal: AbortSignal): Promise<r
 async function installTools(work: BaseWork): Promise<void> {
   const { host, signal } = work;
   if ((await isThere(keyring)) && (await runs('mmdebstrap', host, signal))) return;
-  const mayInstall = host.debstrapMode === 'root' && (await runs('apt-get', host, signal));
+  const mayInstall = await runs('apt-get', host, signal);
   const missing = new BaseError({ kind: 'missing-tool', tool: 'mmdebstrap', remedy: `run \`${install}\` as root` });
   if (!mayInstall) throw missing;
   const apt = (...args: readonly string[]): Promise<void> =>
     runProgram(['apt-get', '-y', ...args], {
       what: `apt-get ${args[0]}`,
       remedy: install,
-      privilege: host.privilege,
       env: { ...host.env, DEBIAN_FRONTEND: 'noninteractive' },
       onLine: (line) => work.progress({ kind: 'installing', name: work.name, line }),
       signal,

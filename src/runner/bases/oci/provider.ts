@@ -37,7 +37,7 @@ export function ociProvider(reference: ImageReference): Provider {
             received,
             signal,
           });
-          return { origin, layers, sources: [] };
+          return { origin, exact: true, layers, sources: [] };
         },
       };
     },

@@ -8,7 +8,7 @@ import { isLoopback, printReference, registryUrl, type ImageReference } from './
 
 /** How long a registry may keep us waiting for the next byte. */
 const silenceMs = 60_000;
-const attempts = 5;
+const attempts = 4;
 const manifestBytes = 8 * 1024 * 1024;
 
 export interface RegistryOptions {
