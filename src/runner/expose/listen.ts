@@ -19,7 +19,7 @@ export interface Listening {
 export async function listenOnLoopback(
   make: () => Server,
   port: number,
-): Promise<{ readonly port: number } | ListenFailure> {
+): Promise<Listening | ListenFailure> {
   const first = await listen(make(), '127.0.0.1', port);
   if (typeof first !== 'number') return first;
   const second = await listen(make(), '::1', first);

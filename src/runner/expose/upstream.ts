@@ -41,6 +41,5 @@ export function startRequest(
     path: options.target,
     headers: options.headers,
     setHost: false,
-    agent: false,
   });
 }
