@@ -15,6 +15,8 @@ export const debianPackages = [
     for: 'test',
     why: 'images are fetched from a real registry',
   },
+  { name: 'openssl', file: '/usr/bin/openssl', for: 'test', why: 'certificates of servers on loopback' },
+  { name: 'libcap2-bin', file: '/sbin/setcap', for: 'test', why: 'files with capabilities are unpacked' },
   { name: 'strace', file: '/usr/bin/strace', for: 'test', why: 'what was observed is compared with what it saw' },
   { name: 'gcc', file: '/usr/bin/gcc', for: 'test', why: 'a program that reads as fast as it can is compiled' },
   { name: 'libc6-dev', file: '/usr/include/stdio.h', for: 'test', why: 'the same program' },

@@ -40,6 +40,7 @@ const edges = [
   'src/runner/stores/',
   'src/runner/fuse/',
   'src/runner/bases/',
+  'src/runner/expose/',
   'src/runner/input/',
 ];
 /** Contracts that lie in an edge and that everybody in the runner may know. */

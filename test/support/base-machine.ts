@@ -5,9 +5,8 @@ import type { BaseHost } from '../../src/runner/bases/host.ts';
 import { prepareBase } from '../../src/runner/bases/prepare.ts';
 import type { BaseMachine } from '../../src/runner/driver.ts';
 
-/** Where base machines for tests are kept between runs: `LAYER_TEST_BASES`, else a directory of the temporary directory. */
-export const testBases: string =
-  process.env['LAYER_TEST_BASES'] ?? join(tmpdir(), `layer-test-bases-${process.getuid?.()}`);
+/** Where base machines for tests are kept between runs: `LAYER_BASES` (`layer run` heeds it too), else a directory of the temporary directory. */
+export const testBases: string = process.env['LAYER_BASES'] ?? join(tmpdir(), `layer-test-bases-${process.getuid?.()}`);
 
 /** The host as tests have it: root, and no Docker login. */
 export function testBaseHost(directory: string): BaseHost {

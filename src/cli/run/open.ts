@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import type { RepoPath } from '../../host.ts';
 import type { Plan } from '../../ir/ir.ts';
+import { parseMirrors } from '../../runner/bases/oci/reference.ts';
 import { sandboxDriver } from '../../runner/drivers/sandbox/sandbox.ts';
 import { startViewServer } from '../../runner/fuse/start.ts';
 import { openClones } from '../../runner/input/clones.ts';
@@ -12,10 +13,11 @@ import { runSecrets } from '../../runner/input/run-secrets.ts';
 import { runVariables } from '../../runner/input/run-variables.ts';
 import { readSecrets } from '../../runner/input/secrets.ts';
 import { branchOf, parseOverrides } from '../../runner/input/variables.ts';
-import type { ExposePort, RunPorts } from '../../runner/ports.ts';
+import type { RunPorts } from '../../runner/ports.ts';
 import { openLocalStore } from '../../runner/stores/local.ts';
 import type { Context } from '../command.ts';
 import { runBases } from './bases.ts';
+import { runExpose } from './expose.ts';
 import { runInputs } from './inputs.ts';
 import { terminalPress } from './press.ts';
 import { storeDirectory } from './store-directory.ts';
@@ -68,22 +70,25 @@ export async function openRun(given: {
   const blobs = join(directory, 'blobs');
   const hidden = hiddenIn(root, directory);
   const scope = (name: string): string => JSON.stringify([facts.repositoryId, name]);
+  const warn = (message: string): void => context.host.terminal.error(`warning: ${message}\n`);
+  const variables = runVariables({
+    ...{ git: facts, directoryName: basename(root), host: env, previewPort },
+    ...{ jobId: await store.nextJob(), overrides: overrides.overrides },
+  });
   const ports: RunPorts = {
     driver: sandboxDriver({
       startViewServer,
       storeDirectory: directory,
-      warn: (message) => context.host.terminal.error(`warning: ${message}\n`),
+      warn,
     }),
     store,
     clock: host.clock,
     bases: runBases({
       directory: env['LAYER_BASES'] ?? join(directory, 'bases'),
       repositoryRoot: root,
-      privilege: [],
-      debstrapMode: 'root',
       architecture: process.arch === 'x64' ? 'amd64' : process.arch,
-      mirrors: {},
-      dockerConfig: null,
+      mirrors: parseMirrors(env['LAYER_REGISTRY_MIRROR'] ?? ''),
+      dockerConfig: dockerConfig(env),
       env: Object.fromEntries(
         Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
       ),
@@ -105,13 +110,15 @@ export async function openRun(given: {
       blobs,
       scratch: () => store.directory(),
     }),
-    variables: runVariables({
-      ...{ git: facts, directoryName: basename(root), host: env, previewPort },
-      ...{ jobId: await store.nextJob(), overrides: overrides.overrides },
-    }),
+    variables,
     secrets: runSecrets({ secrets: secrets.secrets, host: env }),
     press: terminalPress(options.press),
-    expose: exposePort,
+    expose: runExpose({
+      serve: options.serve,
+      port: previewPort,
+      hostOf: (runner) => (variables.value('EXPOSE_WEBSITE_HOST', runner) ?? '').replace(/:[0-9]+$/, ''),
+      warn,
+    }),
     repository: facts.repositoryId,
     architecture: process.arch,
     network: 'outward',
@@ -120,7 +127,12 @@ export async function openRun(given: {
   return { ports, warnings, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
 }
 
-const exposePort: ExposePort = { ready: async () => 'cannot', serve: null };
+/** Where Docker keeps its logins. */
+function dockerConfig(env: Readonly<Record<string, string | undefined>>): string | null {
+  const { DOCKER_CONFIG: directory, HOME: home } = env;
+  if (directory !== undefined && directory !== '') return join(directory, 'config.json');
+  return home === undefined ? null : join(home, '.docker/config.json');
+}
 
 /** The store, where it is inside the repository: no machine may see it. */
 function hiddenIn(root: string, store: string): readonly RepoPath[] {

@@ -16,10 +16,7 @@ export interface Listening {
  * Listens on a port of the loopback, on both families where both are there (`*.localhost` may mean either). Port 0 takes any free one.
  * `make` gives a fresh server for each family.
  */
-export async function listenOnLoopback(
-  make: () => Server,
-  port: number,
-): Promise<Listening | ListenFailure> {
+export async function listenOnLoopback(make: () => Server, port: number): Promise<Listening | ListenFailure> {
   const first = await listen(make(), '127.0.0.1', port);
   if (typeof first !== 'number') return first;
   const second = await listen(make(), '::1', first);
