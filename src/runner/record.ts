@@ -8,7 +8,7 @@ export function record({
   keyed,
   exit,
   ...rest
-}: Omit<Instance, 'id' | 'key' | 'keyParts' | 'exitCode' | 'layer'> & {
+}: Omit<Instance, 'id' | 'key' | 'keyParts' | 'exitCode' | 'layer' | 'usedAt'> & {
   readonly keyed: KeyedStep;
   readonly exit: Exit;
 }): Instance {
@@ -17,6 +17,7 @@ export function record({
     id: randomBytes(16).toString('hex') as InstanceId,
     key: keyed.key,
     keyParts: keyed.parts,
+    usedAt: rest.createdAt,
     layer: keyed.layer,
     exitCode: 'code' in exit ? exit.code : 0,
   };

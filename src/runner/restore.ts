@@ -2,6 +2,7 @@ import { createBench, sleep, type Bench } from './bench.ts';
 import type { RunContext } from './context.ts';
 import type { Machine, StackEntry } from './driver.ts';
 import type { Position } from './position.ts';
+import type { StartState } from './repeat.ts';
 import type { MtimeTable } from './store.ts';
 import { renewVolumes } from './volumes.ts';
 
@@ -28,10 +29,14 @@ export interface OpenMachine {
 
 const portWaitMs = 60_000;
 
-/** Boots or restores a machine at the last position of a trail, which must have data. */
+/**
+ * Boots or restores a machine at the last position of a trail, which must have data. With a start state of RUN REPEATABLE files carry on its times:
+ * one that went back to an older content is new for it.
+ */
 export async function openMachine(
   trail: readonly Position[],
   context: RunContext,
+  start: StartState | null = null,
 ): Promise<OpenMachine | GoBack | { readonly kind: 'broken'; readonly why: string }> {
   const { ports, emit, runner, signal, chain } = context;
   const from = trail.at(-1);
@@ -51,7 +56,8 @@ export async function openMachine(
     aws.variables = found.variables;
   }
   const persistent = chain.persistentFrom < chain.steps.length;
-  const before = from.data.mtimes ? [from.data.mtimes] : [];
+  const table = start === null ? from.data.mtimes : start.data.mtimes;
+  const before = table === null ? [] : [table];
   const { inputs } = context.mode;
   const read = () => inputs.manifests(persistent ? { before, startNs: context.startNs } : 'plain');
   const manifests = await read();

@@ -9,6 +9,7 @@ import { keyStep } from './lookup.ts';
 import { stepName } from './names.ts';
 import type { Position } from './position.ts';
 import { record } from './record.ts';
+import { continueFrom, inherited, startStateOf, union, type StartState } from './repeat.ts';
 import { openMachine, type GoBack, type OpenMachine } from './restore.ts';
 import type { BackgroundRecord, MachineState } from './state.ts';
 import type { MtimeTable, SnapshotData } from './store.ts';
@@ -55,13 +56,26 @@ export async function session(start: SessionStart): Promise<SessionEnd> {
 
 async function sessionInSlot(start: SessionStart, slot: { release: () => void }): Promise<SessionEnd> {
   const { context } = start;
-  const opened = await openMachine(start.trail, context);
+  const begin = await startState(start);
+  const opened = await openMachine(start.trail, context, begin);
   if (opened.kind !== 'open') return opened;
   await using machine = opened.machine;
-  return await work(start, { ...opened, machine, slot });
+  return await work(start, { ...opened, machine, slot, begin, begins: start.trail.at(-1)?.next ?? 0 });
+}
+
+/** Where the first step to run is a RUN REPEATABLE: what it can go on from. */
+async function startState({ trail, context }: SessionStart): Promise<StartState | null> {
+  const position = trail.at(-1);
+  const chainStep = position && context.chain.steps[position.next];
+  if (!chainStep || chainStep.step.kind !== 'run' || chainStep.step.mode !== 'repeatable') return null;
+  const keyed = await keyStep(chainStep, position, context);
+  return 'wrong' in keyed ? null : startStateOf(keyed, position, context);
 }
 
 interface Machinery extends Omit<OpenMachine, 'kind'> {
+  readonly begin: StartState | null;
+  /** Index of the step it is for. */
+  readonly begins: number;
   readonly slot: { release: () => void };
 }
 
@@ -188,6 +202,8 @@ async function oneStep(
   if ('wrong' in keyed)
     return { kind: 'failed', exit: { kind: 'exited', code: 1 }, why: keyed.wrong, tail: '', again: false };
   if (keyed.instruction.kind === 'clone' && keyed.tree !== null) await machinery.learn(keyed.tree);
+  const begin = chainStep.index === machinery.begins ? machinery.begin : null;
+  if (begin !== null) await continueFrom(begin, { position, machine, context });
   const worked = await workStep(keyed, { chainStep, position, bench, context, aws });
   if (worked.kind === 'failed')
     return { ...worked, again: chainStep.step.kind === 'run' && worked.exit.kind !== 'cancelled' };
@@ -201,7 +217,7 @@ async function oneStep(
     keyed,
     parent: position.instance,
     title: chainStep.step.title,
-    observations: ended.observations,
+    observations: begin === null ? ended.observations : union(ended.observations, inherited(begin, position.views)),
     state: { ...worked.state, background },
     view: worked.view?.spec ?? null,
     exit: worked.exit,

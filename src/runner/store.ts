@@ -36,6 +36,8 @@ export interface Instance {
   readonly durationMs: number;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** When it was last made or found, milliseconds since 1970. */
+  readonly usedAt: number;
   /** What restoring it needs; null where nothing was kept. */
   readonly data: SnapshotData | null;
   /** Why nothing was kept, for the message of the run that misses it; null where something was or nothing had to be. */
@@ -50,7 +52,7 @@ export interface SnapshotData {
   readonly mtimes: MtimeTable | null;
 }
 
-/** Tree name → path → [git blob hash, nanoseconds since 1970 in decimal]. */
+/** Tree name → path → [git blob hash, nanoseconds since 1970 in decimal]; links and empty directories have `link` or `directory` for a hash. */
 export type MtimeTable = Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>>;
 
 /** A saved CACHE path: a directory in overlay upper format that holds only what lies at `path`. */
@@ -63,6 +65,9 @@ export interface Volume {
   readonly directory: string;
   readonly at: GuestPath;
 }
+
+/** What becomes of an entry of a layer in a copy: it is kept, left out, or (a directory) no longer hides what lies below it. */
+export type Pruning = (path: GuestPath, kind: 'directory' | 'other') => 'keep' | 'drop' | 'open';
 
 /** Whether something was written down. `full`: the disk has no room; the run goes on without storing. */
 export type Stored = { readonly stored: true } | { readonly stored: false; readonly why: string };
@@ -87,6 +92,8 @@ export interface TraceStore extends AsyncDisposable {
   touch(ids: readonly InstanceId[]): Promise<void>;
   /** A fresh directory on the store's file system, kept as long as this process lives or an instance or volume refers into it. */
   directory(): Promise<string>;
+  /** A copy of a layer in a directory as `directory` gives them, at the price of hard links; what `prune` says is left out. */
+  copyLayer(layer: string, prune: Pruning): Promise<string>;
   /** The newest volume of a scope at a path; null where nothing is saved. */
   volume(scope: string, path: GuestPath): Promise<Volume | null>;
   /** The volume that a layer's directory belongs to; null where none does. */

@@ -10,6 +10,7 @@ import type { Instance, Stored, TraceStore, Volume } from '../store.ts';
 import { collect } from './local/collector.ts';
 import { formatVersion, openDatabase, transaction, writeFailure } from './local/database.ts';
 import { fromRow, layerPaths, toRow, type InstanceRow } from './local/instance-rows.ts';
+import { copyLayer } from './local/layer-copy.ts';
 import { bootId, startTime } from './local/process-identity.ts';
 
 /** Values of one key that are kept; the least recently used goes first. */
@@ -57,6 +58,15 @@ export function openLocalStore(directory: string): TraceStore {
     }
   };
 
+  const makeDirectory = (): string => {
+    changed = true;
+    const name = randomBytes(8).toString('hex');
+    database.prepare('insert into directories values (?, ?, null)').run(name, session);
+    const path = join(root, 'layers', name);
+    mkdirSync(path, { mode: 0o700 });
+    return path;
+  };
+
   return {
     hmacKey,
     async candidates(key) {
@@ -88,12 +98,12 @@ export function openLocalStore(directory: string): TraceStore {
       }
     },
     async directory() {
-      changed = true;
-      const name = randomBytes(8).toString('hex');
-      database.prepare('insert into directories values (?, ?, null)').run(name, session);
-      const path = join(root, 'layers', name);
-      mkdirSync(path, { mode: 0o700 });
-      return path;
+      return makeDirectory();
+    },
+    async copyLayer(layer, prune) {
+      const to = makeDirectory();
+      await copyLayer(layer, { to, prune });
+      return to;
     },
     async volume(scope, path) {
       const rows = database
@@ -211,7 +221,7 @@ function insert(
         row.view,
         row.exit_code,
       ],
-      ...[row.output_tail, row.duration_ms, row.created_at, Date.now(), boot, row.data, row.not_kept],
+      ...[row.output_tail, row.duration_ms, row.created_at, row.used_at, boot, row.data, row.not_kept],
     );
   const refer = database.prepare('insert into layers values (?, ?)');
   for (const path of instance.data ? layerPaths(instance.data) : []) refer.run(row.id, relative(root, path));

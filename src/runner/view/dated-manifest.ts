@@ -3,7 +3,8 @@ import { joinPath } from '../../ir/sources.ts';
 import { writeManifest, type ManifestDirectory, type ManifestNode, type ManifestRoots } from './manifest.ts';
 import type { FrozenTree } from './tree.ts';
 
-/** The manifest of a frozen tree with other times to show, and the table of them: path → [git blob hash, nanoseconds since 1970 in decimal]. */
+/** The manifest of a frozen tree with other times to show, and the table of them: path → [git blob hash, nanoseconds since 1970 in decimal], or `link` or
+ * `directory` (an empty one) in the place of the hash. */
 export function dateManifest(
   tree: FrozenTree,
   {
@@ -33,14 +34,17 @@ export function dateManifest(
   const node = (path: RepoPath, name: string): ManifestNode | null => {
     const entry = tree.entry(path);
     if (entry === null) return null;
-    if (entry.kind === 'link') return { kind: 'link', name, target: entry.target };
+    if (entry.kind === 'link') {
+      table[path] = ['link', '0'];
+      return { kind: 'link', name, target: entry.target };
+    }
     return entry.kind === 'directory' ? directory(path, name) : file(path, name);
   };
-  const directory = (path: RepoPath, name: string): ManifestDirectory => ({
-    kind: 'directory',
-    name,
-    children: (tree.list(path) ?? []).flatMap((child) => node(joinPath(path, child), child) ?? []),
-  });
+  const directory = (path: RepoPath, name: string): ManifestDirectory => {
+    const names = tree.list(path) ?? [];
+    if (names.length === 0 && path !== '') table[path] = ['directory', '0'];
+    return { kind: 'directory', name, children: names.flatMap((child) => node(joinPath(path, child), child) ?? []) };
+  };
 
   const manifest = writeManifest(directory('' as RepoPath, ''), roots);
   return { manifest, table };

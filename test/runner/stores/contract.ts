@@ -25,6 +25,7 @@ export function anInstance(change: Partial<Instance> = {}): Instance {
     outputTail: '',
     durationMs: 12,
     createdAt: 1000 + count,
+    usedAt: 1000 + count,
     data: null,
     notKept: null,
     ...change,

@@ -26,6 +26,7 @@ for (;;) {
     outputTail: '',
     durationMs: 1,
     createdAt: Date.now(),
+    usedAt: Date.now(),
     data: { stack: [{ kind: 'layer', directory, at: null }], mtimes: null },
     notKept: null,
   });

@@ -22,6 +22,7 @@ export interface InstanceRow {
   readonly output_tail: string;
   readonly duration_ms: number;
   readonly created_at: number;
+  readonly used_at: number;
   readonly data: string | null;
   readonly not_kept: string | null;
 }
@@ -42,6 +43,7 @@ export function toRow(instance: Instance, root: string): InstanceRow {
     output_tail: instance.outputTail,
     duration_ms: instance.durationMs,
     created_at: instance.createdAt,
+    used_at: instance.usedAt,
     data: instance.data === null ? null : JSON.stringify(relativeData(instance.data, root)),
     not_kept: instance.notKept,
   };
@@ -65,6 +67,7 @@ export function fromRow(row: InstanceRow, root: string): Instance {
     outputTail: row.output_tail,
     durationMs: row.duration_ms,
     createdAt: row.created_at,
+    usedAt: row.used_at,
     data: there ? data : null,
     notKept: data !== null && !there ? 'its files are gone from the store' : row.not_kept,
   };
