@@ -5,10 +5,13 @@ import { isVariableName, predefinedVariable } from '../../ir/variables.ts';
 import type { ConditionAst, SkipRemainingIfAst } from '../../syntax/ast.ts';
 import { checkRegex } from '../regex.ts';
 import { comparableNames, isKnownVariable } from './env.ts';
-import { type Lowering, titleOf } from './lowering.ts';
+import { type Lowering, reportMissing, titleOf } from './lowering.ts';
 
-/** Conditions that are missing, or miss a part, were reported when the line was read. */
+/** Conditions with a part missing were reported when the line was read; a line without any is reported here. */
 export function lowerSkip(lowering: Lowering, ast: SkipRemainingIfAst): SkipIf | null {
+  if (!ast.leaves.some(({ kind }) => kind === 'word' || kind === 'operator' || kind === 'text')) {
+    return reportMissing(lowering, ast);
+  }
   const conditions = ast.conditions.flatMap((one): readonly Condition[] => {
     checkName(lowering, one);
     if (one.operator === null || one.value === null) return [];
