@@ -345,7 +345,7 @@ export function describeDriver(name: string, theCase: () => DriverCase): void {
       await using machine = await workshop.boot();
       await shell(machine, 'echo 1 > f; setsid sleep 1000 > /dev/null 2>&1 &');
       const { state } = await machine.endStep({ keep: true });
-      expect(state).toEqual({ kept: false, why: 'sleep is still running' });
+      expect(state).toEqual({ kept: false, why: expect.stringMatching(/^sleep (is still running|still runs)/) });
       expect(await shell(machine, 'cat f')).toBe('1\n');
       await shell(machine, 'killall sleep');
       expect((await keep(machine)).length).toBe(1);
@@ -367,6 +367,12 @@ export function describeDriver(name: string, theCase: () => DriverCase): void {
 
     it('are kept beside a RUN BACKGROUND, each as it was', async () => {
       await using machine = await workshop.boot();
+      if (!workshop.driver.can.snapshotLive) {
+        await machine.start(command('exec sleep 1000'), () => {});
+        const { state } = await machine.endStep({ keep: true });
+        expect(state).toEqual({ kept: false, why: expect.stringContaining('sleep still runs') });
+        return;
+      }
       await machine.start(command('n=0; while true; do echo $((++n)) > tick; sleep 0.01; done'), () => {});
       await shell(machine, 'echo 1 > f; echo x > gone; rm /etc/shadow; rm -rf /home; mkdir /home');
       const first = await keep(machine);

@@ -16,12 +16,12 @@ my %numbers = (
     x86_64 => {
         mount => 165, umount => 166, pivot_root => 155, setns => 308, unshare => 272, prctl => 157, capset => 126,
         memfd_create => 319, close_range => 436, sethostname => 170, mknodat => 259, setgroups => 116, setresuid => 117,
-        setresgid => 119, prlimit64 => 302, llistxattr => 195, lgetxattr => 192, lsetxattr => 189,
+        setresgid => 119, prlimit64 => 302, add_key => 248, request_key => 249, keyctl => 250, audit => 0xc000003e, llistxattr => 195, lgetxattr => 192, lsetxattr => 189,
     },
     aarch64 => {
         mount => 40, umount => 39, pivot_root => 41, setns => 268, unshare => 97, prctl => 167, capset => 91,
         memfd_create => 279, close_range => 436, sethostname => 161, mknodat => 33, setgroups => 159, setresuid => 147,
-        setresgid => 149, prlimit64 => 261, llistxattr => 12, lgetxattr => 9, lsetxattr => 6,
+        setresgid => 149, prlimit64 => 261, add_key => 217, request_key => 218, keyctl => 219, audit => 0xc00000b7, llistxattr => 12, lgetxattr => 9, lsetxattr => 6,
     },
 );
 my $machine = (POSIX::uname())[4];
@@ -298,10 +298,24 @@ sub fail {
     POSIX::_exit($code);
 }
 
+# The kernel's keyrings belong to a user id, not to a namespace: those of the host's root are not the machine's. A filter of seccomp(2), in
+# instructions of bpf(2): load architecture, load number, compare, return.
+sub refuseKeys {
+    my @numbers = map { $number->{$_} } qw(add_key request_key keyctl);
+    my ($load, $equal, $return) = (0x20, 0x15, 0x06);
+    my @program = ([$load, 0, 0, 4], [$equal, 0, @numbers + 1, $number->{audit}], [$load, 0, 0, 0]);
+    push @program, [$equal, @numbers - $_, 0, $numbers[$_]] for 0 .. $#numbers;
+    push @program, [$return, 0, 0, 0x7fff0000], [$return, 0, 0, 0x00050000 | POSIX::EPERM()];
+    my $code = join '', map { pack('S C C L', @$_) } @program;
+    my $filter = pack('S x6 P', scalar @program, $code);
+    check('seccomp', call('prctl', 22, 2, $filter, 0, 0));
+}
+
 sub dropCapabilities {
     my ($uid, $gid, $groups) = @_;
     # Until bash replaces it, this process is still the host's perl: nobody in the machine may look into it.
     check('dumpable', call('prctl', 4, 0, 0, 0, 0));
+    refuseKeys();
     my %kept = map { $_ => 1 } @capabilities;
     call('prctl', 47, 4, 0, 0, 0);   # PR_CAP_AMBIENT_CLEAR_ALL
     for my $capability (0 .. 63) {
@@ -536,7 +550,7 @@ sub request {
     my $done = eval {
         if ($what eq 'root') { reply($id, 'ok', newRoot(@fields)) }
         elsif ($what eq 'exec') { execute($id, @fields) }
-        elsif ($what eq 'kill') { kill 'KILL', map { -$_ } @fields; reply($id, 'ok') }
+        elsif ($what eq 'kill') { killAllBut(@fields); reply($id, 'ok') }
         elsif ($what eq 'copy-in') {
             my $source = '/proc/self/fd/' . hold($fields[0]);
             apart($id, sub { enter(); umask 0; copyIn("$source/$_", "/$_") for names($source); () });
@@ -553,12 +567,30 @@ sub request {
     reply($id, 'error', $@ =~ s/\n\z//r) if !$done;
 }
 
-# What is no file: changed mounts, message queues, shared memory and semaphores; and the processes, by their ids here.
+# Where no control group holds a command together: kills every process that is not of one of the sessions given.
+sub killAllBut {
+    my %spared = map { $_ => 1 } @_;
+    for my $process (processes()) { kill 'KILL', $$process{pid} if !$spared{$$process{session}} }
+}
+
+# The machine's processes. This one's session is foreign here, so it shows as 0; its workers share it, and no command can.
+sub processes {
+    opendir(my $listing, "$directory/proc") or return ();
+    my @processes;
+    for my $pid (grep { /^[0-9]+\z/ } readdir $listing) {
+        my $stat = eval { readFile("$directory/proc/$pid/stat") } // next;
+        my ($name, $rest) = $stat =~ /^\d+ \((.*)\) (.*)/s or next;
+        my ($state, undef, undef, $session) = split / /, $rest;
+        push @processes, { pid => $pid, name => $name, session => $session } if $session != 0 && $state ne 'Z';
+    }
+    return @processes;
+}
+
+# What is no file: changed mounts, message queues, shared memory and semaphores; and the names of the processes.
 sub state {
     opendir(my $queues, "$directory/mqueue");
     my @posix = grep { !/^\./ } readdir $queues;
-    opendir(my $listing, "$directory/proc");
-    my @processes = grep { /^[0-9]+\z/ && $_ != 1 && $_ != $$ } readdir $listing;
+    my @processes = map { $$_{name} } processes();
     my $ipc = 0;
     for my $kind (qw(msg sem shm)) {
         my @lines = split /\n/, readFile("$directory/proc/sysvipc/$kind");

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isOrphan } from './owner.ts';
+import { isOrphan, ownedName } from './owner.ts';
 
 /** Where control groups can be made on this host, by what they are needed for; null where that cannot be had. */
 export interface Hierarchies {
@@ -30,6 +30,12 @@ export function findHierarchies(mountinfo: string): Hierarchies {
     tracking: version2 ?? (freezer === null ? null : { version: 1, root: freezer }),
     memory: memory === null ? version2 : { version: 1, root: memory },
   };
+}
+
+/** Whether groups can really be made, so that processes can be told apart and stopped. */
+export function canFollowProcesses({ tracking }: Hierarchies): boolean {
+  const made = create(tracking, ownedName());
+  return made !== null && removeGroup(made.directory);
 }
 
 /** The processes that one command started, however they were reparented. */

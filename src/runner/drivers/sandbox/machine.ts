@@ -11,7 +11,7 @@ import type { Agent } from './agent.ts';
 import { AgentError } from './agent.ts';
 import type { Group, MachineCgroups } from './cgroup.ts';
 import { connectTo } from './connection.ts';
-import { listeningPorts, processName } from './process-table.ts';
+import { listeningPorts, processName, sessionProcesses } from './process-table.ts';
 import type { Root } from './root.ts';
 import type { Account } from './users.ts';
 import { addAccount, findAccount, groupsOf, joinRootGroup } from './users.ts';
@@ -28,7 +28,7 @@ export class SandboxMachine implements Machine {
   #server: ViewServer | null = null;
   readonly #directory: string;
   readonly #dispose: () => Promise<void>;
-  readonly #backgrounds: { readonly group: Group }[] = [];
+  readonly #backgrounds: { readonly group: Group; readonly session: string }[] = [];
   #leftovers: { readonly group: Group }[] = [];
   #count = 0;
 
@@ -58,12 +58,12 @@ export class SandboxMachine implements Machine {
   async exec(command: Command, output: (chunk: Uint8Array) => void, signal: AbortSignal): Promise<Exit> {
     if (signal.aborted) return { kind: 'cancelled' };
     const job = await this.#launch(command, { name: 'step', stays: false, output });
-    const kill = (): void => job.group.kill();
+    const kill = (): void => this.#kill(job.group);
     signal.addEventListener('abort', kill, { once: true });
     const exit = await job.exit;
     signal.removeEventListener('abort', kill);
     if (signal.aborted) {
-      job.group.kill();
+      this.#kill(job.group);
       await until(() => job.group.remove(), 5000);
       return { kind: 'cancelled' };
     }
@@ -73,10 +73,14 @@ export class SandboxMachine implements Machine {
 
   async start(command: Command, output: (chunk: Uint8Array) => void): Promise<BackgroundProcess> {
     const job = await this.#launch(command, { name: 'background', stays: true, output });
-    this.#backgrounds.push({ group: job.group });
+    this.#backgrounds.push({ group: job.group, session: job.session });
     return {
       exit: job.exit,
-      ports: async () => listeningPorts(this.#agent.hostPid, job.group.processes()),
+      ports: async () =>
+        listeningPorts(
+          this.#agent.hostPid,
+          this.#cgroups.canFreeze ? job.group.processes() : sessionProcesses(this.#agent.hostPid, job.session),
+        ),
     };
   }
 
@@ -174,18 +178,19 @@ export class SandboxMachine implements Machine {
   async #launch(
     command: Command,
     options: { readonly name: string; readonly stays: boolean; readonly output: (chunk: Uint8Array) => void },
-  ): Promise<{ readonly group: Group; readonly exit: Promise<Exit> }> {
+  ): Promise<{ readonly group: Group; readonly session: string; readonly exit: Promise<Exit> }> {
     const group = this.#cgroups.group(`${options.name}-${this.#count++}`);
     const done = Promise.withResolvers<Exit>();
     const lost = (why: string): void => done.resolve({ kind: 'lost', why });
-    const job = { group, exit: done.promise };
-    const started = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<string>();
+    void done.promise.then(() => started.resolve(''));
+    let session = '';
     try {
       const account = await this.#account(command.user);
       if (account === null) {
         options.output(Buffer.from(`layer: there is no user ${command.user} in this machine\n`));
         done.resolve({ kind: 'exited', code: 126 });
-        return job;
+        return { group, session, exit: done.promise };
       }
       const kills = this.#cgroups.memoryKills();
       const environment = Object.entries(command.env).map(([name, value]) => `${name}=${value}`);
@@ -195,7 +200,7 @@ export class SandboxMachine implements Machine {
       ];
       const stream = this.#agent.stream(request, ({ kind, fields }) => {
         const [first, second] = fields;
-        if (kind === 'started') started.resolve();
+        if (kind === 'started') started.resolve(first?.toString() ?? '');
         if (kind === 'output' && first !== undefined) options.output(first);
         if (kind === 'error') lost(first?.toString() ?? 'it could not be started');
         if (kind !== 'exit') return;
@@ -207,12 +212,18 @@ export class SandboxMachine implements Machine {
         else done.resolve(exitOf({ code, signal, starved: this.#cgroups.memoryKills() > kills }));
       });
       void this.#agent.gone.then(lost);
-      await Promise.race([started.promise, done.promise]);
+      session = await started.promise;
     } catch (error) {
       if (!(error instanceof MachineLost)) throw error;
       lost(error.message);
     }
-    return job;
+    return { group, session, exit: done.promise };
+  }
+
+  /** Kills what a command started: where nothing holds it together, everything but what RUN BACKGROUND started. */
+  #kill(group: Group): void {
+    if (this.#cgroups.canFreeze) group.kill();
+    else void this.#agent.ask('kill', ...this.#backgrounds.map(({ session }) => session)).catch(() => {});
   }
 
   /** Asks the view server; when it is gone, so is the machine. */
@@ -248,9 +259,12 @@ export class SandboxMachine implements Machine {
     const living = await this.#living();
     const strays = this.#strays();
     if (strays.length > 0)
-      return { kept: false, why: `${strays.join(', ')} ${strays.length === 1 ? 'is' : 'are'} still running; use RUN BACKGROUND` };
+      return {
+        kept: false,
+        why: `${strays.join(', ')} ${strays.length === 1 ? 'is' : 'are'} still running; use RUN BACKGROUND`,
+      };
     if (living.length > 0 && !this.#cgroups.canFreeze) {
-      return { kept: false, why: `${living.join(', ')} is running, and this host has no control group to stop it in` };
+      return { kept: false, why: `${living.join(', ')} still runs, and this host has no control group to stop it in` };
     }
     const [mounts, ipc, queues] = await this.#agent.ask('state');
     if (mounts?.toString() !== '') return { kept: false, why: 'its mounts have changed' };
@@ -277,7 +291,7 @@ export class SandboxMachine implements Machine {
   async #living(): Promise<readonly string[]> {
     if (this.#cgroups.canFreeze) return this.#alive().map(processName);
     const [, , , ...processes] = await this.#agent.ask('state');
-    return processes.map((pid) => `process ${pid.toString()}`);
+    return processes.map((name) => name.toString());
   }
 
   #alive(): readonly number[] {

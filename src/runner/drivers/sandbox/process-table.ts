@@ -15,6 +15,15 @@ export function processName(pid: number): string {
   return first === '' ? comm || `process ${pid}` : first;
 }
 
+/** Processes of a session of the PID namespace that `anchor` began, where no control group lists them; `session` as that namespace numbers it. */
+export function sessionProcesses(anchor: number, session: string): readonly number[] {
+  const namespace = link(`/proc/${anchor}/ns/pid`);
+  return list('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && link(`/proc/${pid}/ns/pid`) === namespace)
+    .filter((pid) => /^NSsid:.*\s(\d+)$/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1] === session)
+    .map(Number);
+}
+
 /** TCP ports that the given processes listen on, ascending; `anchor` is any process of their network namespace. */
 export function listeningPorts(anchor: number, pids: readonly number[]): readonly number[] {
   const portBySocket = new Map<string, number>();

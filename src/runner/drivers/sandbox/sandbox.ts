@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { Driver, Machine, MachineSpec } from '../../driver.ts';
 import type { ViewServer, ViewServerSpec } from '../../fuse/view-server.ts';
 import { Agent } from './agent.ts';
-import { findHierarchies, MachineCgroups } from './cgroup.ts';
+import type { Hierarchies } from './cgroup.ts';
+import { canFollowProcesses, findHierarchies, MachineCgroups } from './cgroup.ts';
 import { SandboxMachine } from './machine.ts';
 import { slirpResolvConf, startSlirp } from './network.ts';
 import { ownedName } from './owner.ts';
@@ -31,7 +32,7 @@ export function sandboxDriver(parts: SandboxParts): Driver {
   return {
     name: 'sandbox',
     format: 'overlay-1',
-    can: { saveMemory: false, snapshotLive: true },
+    can: { saveMemory: false, snapshotLive: canFollowProcesses(hierarchies()) },
     async unavailable() {
       probes ??= probeSandbox(parts.storeDirectory);
       const failed = (await probes).find((probe) => probe.required && !probe.ok);
@@ -53,7 +54,7 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
   });
   const name = ownedName();
   writeFileSync(join(directory, 'owner'), name, { mode: 0o600 });
-  const cgroups = new MachineCgroups(findHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), name);
+  const cgroups = new MachineCgroups(hierarchies(), name);
   started.defer(() => cgroups.remove());
   if (spec.memoryBytes !== null && !cgroups.limitMemory(spec.memoryBytes)) {
     parts.warn('MEMORY is not enforced: this host has no control group that bounds memory');
@@ -89,6 +90,10 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
   signal.removeEventListener('abort', giveUp);
   const owned = started.move();
   return new SandboxMachine({ agent, root, cgroups, views, directory, dispose: () => owned.disposeAsync() });
+}
+
+function hierarchies(): Hierarchies {
+  return findHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'));
 }
 
 /** What a machine's directory holds beside the layers it has made. */

@@ -20,6 +20,7 @@ it('boots a real Debian: packages, accounts and sudo work, and their state comes
     await using machine = await workshop.boot({ hostname: 'debian' });
     expect(await shell(machine, '. /etc/os-release; echo $ID')).toBe('debian\n');
     expect(await shell(machine, buildAndInstall)).toContain('Setting up hello-layer (1.0)');
+    expect(await shell(machine, keyring)).toBe('[-1, 1]\n');
     await machine.user('builder');
     expect(
       await shell(machine, 'id -un; id -Gn; touch ~/x 2>/dev/null; ls /root > /dev/null && echo reads', {
@@ -41,6 +42,13 @@ it('boots a real Debian: packages, accounts and sudo work, and their state comes
     await workshop.close();
   }
 });
+
+/** keyctl(2) for the ring of the user: refused with EPERM, since it would be the host's. */
+const keyring = `python3 -c "
+import ctypes, platform
+libc = ctypes.CDLL(None, use_errno=True)
+number = 250 if platform.machine() == 'x86_64' else 219
+print([libc.syscall(number, 0, -4, 0), ctypes.get_errno()])"`;
 
 const buildAndInstall = `
 mkdir -p /tmp/p/DEBIAN /tmp/p/usr/bin
