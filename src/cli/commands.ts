@@ -23,6 +23,10 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'runs Layerfiles, skipping what cannot have changed',
     load: async () => (await import('./commands/run.ts')).run,
   },
+  doctor: {
+    summary: 'says what this host can do, and what would mend the rest',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
   explain: {
     summary: 'explains diagnostics and instructions',
     load: async () => (await import('./commands/explain.ts')).explain,

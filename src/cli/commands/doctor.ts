@@ -1,0 +1,44 @@
+import { elevation, probeSandbox, thisHost } from '../../runner/drivers/sandbox/probe.ts';
+import { flag, text } from '../args.ts';
+import { command } from '../command.ts';
+import { probeBases, probeGit, probeNode, probeStore, probeVirtualMachines } from '../doctor/probes.ts';
+import { isFit, printExaminations, type Examination } from '../doctor/report.ts';
+import { exit } from '../exit.ts';
+import { storeDirectory } from '../run/store-directory.ts';
+
+export const doctor = command({
+  description:
+    'Tries what machines need by doing it once, and prints the one line that mends what is missing.\n' +
+    'Ends with 0 where Layerfiles can be run, with 3 where they cannot.',
+  operands: null,
+  options: {
+    json: flag('print for programs'),
+    store: text('directory', 'where results are kept; LAYER_STORE or ~/.cache/layer by default'),
+  },
+  examples: [
+    { command: 'layer doctor', does: 'say what this host can do, and what would help' },
+    { command: 'layer doctor --store /mnt/xfs/layer', does: 'try another place for the store' },
+    { command: 'layer doctor --json', does: 'tell a program' },
+  ],
+  async run({ options }, context) {
+    const { terminal } = context.host;
+    const host = thisHost();
+    const directory = storeDirectory(options.store, context.host);
+    const store = await probeStore(directory, host);
+    const examinations: readonly Examination[] = [
+      { title: 'layer', probes: [probeNode(process.version), await probeGit(host)] },
+      { title: `store (${directory})`, probes: store },
+      { title: 'sandbox', probes: await probeSandbox(directory, host) },
+      { title: 'base machines', probes: await probeBases(host) },
+      { title: 'virtual machines', probes: await probeVirtualMachines(host, process.arch) },
+    ];
+    const fit = isFit(examinations);
+    if (options.json) {
+      const prefix = fit ? [] : await elevation(host);
+      terminal.out(`${JSON.stringify({ version: context.version, fit, elevation: prefix, examinations }, null, 2)}\n`);
+    } else {
+      terminal.out(printExaminations(examinations, { colour: terminal.colour }));
+    }
+    return fit ? exit.done : exit.hostFailed;
+  },
+});
