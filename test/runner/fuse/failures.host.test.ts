@@ -155,3 +155,11 @@ test('the server dies with the runner, however that ends', async () => {
   }
   expect(code).toBe(1);
 });
+
+test('who forges a wake ends the server: no step is cut short by another', async () => {
+  await using served = await serveDirectory({ fill });
+  expect((await served.run('cat a; [ -e .wake-77 ]', { cwd: served.mount })).code).toBe(1);
+  await until(() => served.server.failure !== null);
+  expect(served.server.failure).toContain('woken for command 77');
+  await expect(served.server.cut()).rejects.toThrow(ViewServerLost);
+});
