@@ -108,6 +108,19 @@ describe('links', () => {
   });
 });
 
+describe('git', () => {
+  it('is copied when it is named, with a warning', async () => {
+    const entries = {
+      Layerfile: `${from}COPY . .\nCOPY .git/HEAD .git/HEAD\nCOPY .gitignore .\n`,
+      '.git/HEAD': '',
+      '.gitignore': '',
+    };
+    const found = await diagnosticsOf(entries);
+    expect(found).toContain('Layerfile:3:6-3:15 warning lint/git-copied');
+    expect(found.split('\n')).toHaveLength(2);
+  });
+});
+
 describe('Layerfiles of other repositories', () => {
   it('are listed when they must be fetched', async () => {
     const source = 'github/my-org/machines/node/Layerfile@130D951b92c9';

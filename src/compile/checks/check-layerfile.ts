@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
 import { checkAmpersand } from './ampersand.ts';
 import { checkCacheOverCopy } from './cache.ts';
-import { checkCopyAfterBackground, checkDirectoryAmongSources } from './copy.ts';
+import { checkCopyAfterBackground, checkDirectoryAmongSources, checkGitCopied } from './copy.ts';
 import { checkDockerTerminal } from './docker.ts';
 import { checkExpose } from './expose.ts';
 import { checkGrowingMemory, checkLateMemory } from './memory.ts';
@@ -9,7 +9,7 @@ import { checkOwnMachine } from './own-machine.ts';
 import type { CheckedLayerfile, Rule } from './rule.ts';
 import { checkWorkAfterSecret } from './secrets.ts';
 import { checkShellState } from './shell-state.ts';
-import { checkBuildEnv, checkKeptValue } from './variables.ts';
+import { checkBuildEnv, checkKeptValue, checkUnnamedSecret } from './variables.ts';
 
 /** All rules that look beyond a single instruction, in no particular order: diagnostics are sorted afterwards. */
 const rules: readonly Rule[] = [
@@ -20,11 +20,13 @@ const rules: readonly Rule[] = [
   checkDirectoryAmongSources,
   checkDockerTerminal,
   checkExpose,
+  checkGitCopied,
   checkGrowingMemory,
   checkKeptValue,
   checkLateMemory,
   checkOwnMachine,
   checkShellState,
+  checkUnnamedSecret,
   checkWorkAfterSecret,
 ];
 

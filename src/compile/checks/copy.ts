@@ -18,6 +18,19 @@ export const checkCopyAfterBackground: Rule = (checked, report) => {
   }
 };
 
+/** COPY of git's own directory, which differs in every commit. */
+export const checkGitCopied: Rule = ({ steps }, report) => {
+  for (const { step } of steps) {
+    if (step.kind !== 'copy') continue;
+    for (const { path } of step.sources) {
+      const source = staticText(path);
+      const resolved = source === null ? 'outside' : resolveSource(step.from, source);
+      if (source === null || resolved === 'outside' || !resolved.path.split('/').includes('.git')) continue;
+      report(diagnostic('lint/git-copied', path.span, { source }));
+    }
+  }
+};
+
 function inheritedBackground({ parent }: CheckedLayerfile): LoweredStep | undefined {
   if (parent === null) return undefined;
   for (const { steps } of chainUp(parent)) {

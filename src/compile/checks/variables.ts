@@ -20,6 +20,19 @@ export const checkBuildEnv: Rule = (checked, report) => {
   }
 };
 
+/** A RUN that uses a predefined secret which no SECRET ENV names; each name once a file. */
+export const checkUnnamedSecret: Rule = (checked, report) => {
+  const said = new Set<string>();
+  for (const { look, lowered, place } of runsOf(checked)) {
+    for (const { name, start, end } of look.variables) {
+      if (said.has(name) || predefinedVariable(name)?.set !== 'secret' || !checked.complete) continue;
+      if (lowered.scope.variables.has(name) || assignedBefore(look, name, start)) continue;
+      said.add(name);
+      report(diagnostic('lint/unnamed-secret', place(start, end), { name }));
+    }
+  }
+};
+
 /** An ENV that keeps what differs from run to run. */
 export const checkKeptValue: Rule = ({ steps }, report) => {
   for (const { step, scope } of steps) {

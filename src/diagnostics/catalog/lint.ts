@@ -46,6 +46,19 @@ the step that uses it:
     BUILD ENV GIT_BRANCH
     RUN ./deploy.sh "$GIT_BRANCH"`,
   }),
+  'lint/unnamed-secret': entry<{ name: string }>({
+    severity: 'warning',
+    message: ({ name }) => `${name} is a secret, and empty until SECRET ENV names it; put SECRET ENV ${name} above`,
+    explain: `Predefined secrets are in the environment only below a SECRET ENV that names them, so that steps above it need not be kept
+apart from runs that may not see them.`,
+  }),
+  'lint/git-copied': entry<{ source: string }>({
+    severity: 'warning',
+    message: ({ source }) =>
+      `every commit changes what is in ${source}, so a step that asks git runs again each time; use GIT_COMMIT and its like with BUILD ENV`,
+    explain: `COPY leaves .git out unless it is named, because HEAD, the index and the logs in it differ from commit to commit: what reads
+them is never skipped. The commit, the branch and the tag are in $GIT_COMMIT, $GIT_BRANCH and $GIT_TAG.`,
+  }),
   'lint/kept-value': entry<{ variable: string; name: string; instead: string | null }>({
     severity: 'warning',
     message: ({ variable, name, instead }) =>
