@@ -1,5 +1,5 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -97,9 +97,16 @@ describe('an old Node', () => {
     return Number(spawnSync(path, ['-p', 'process.versions.node.split(".")[0]'], { encoding: 'utf8' }).stdout) < 24;
   });
 
+  test('gives way to the one that a clone has', ({ annotate }) => {
+    if (old === undefined) return void annotate('no Node older than 24 on this machine');
+    const cwd = scratch({ Layerfile: 'FROM vm/debian:12\nrun make\n' });
+    expect(run([old, layer, 'check'], cwd)).toEqual(run([process.execPath, layer, 'check'], cwd));
+  });
+
   test('is named, with what is needed', ({ annotate }) => {
     if (old === undefined) return void annotate('no Node older than 24 on this machine');
-    const { status, stdout, stderr } = run([old, layer, 'check'], '/');
+    const alone = scratch({ 'package.json': '{ "type": "module" }', 'dist/layer.js': readFileSync(layer, 'utf8') });
+    const { status, stdout, stderr } = run([old, join(alone, 'dist/layer.js'), 'check'], '/');
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
     expect(stderr).toMatch(/^layer needs Node 24 or newer; this is Node \d+\.\d+\.\d+ \(.*\)\n$/);
   });
