@@ -36,6 +36,9 @@ export interface Mirror {
 /** The other repository, as a remote that only our calls of git know: a URL may hold a password, which has no place in arguments. */
 const remote = 'layer';
 
+/** How long a repository may take to say what its branches are. */
+const answerMs = 60_000;
+
 export interface MirrorOptions {
   /** The directory of all mirrors, in the store. */
   readonly directory: string;
@@ -90,6 +93,8 @@ function configuredRemote(url: string, env: MirrorOptions['env']): Readonly<Reco
   const given = Number(env['GIT_CONFIG_COUNT'] ?? 0);
   const count = Number.isInteger(given) ? given : 0;
   return {
+    // A URL from a Layerfile may not pick a helper program or a file descriptor, unless the host says so.
+    GIT_ALLOW_PROTOCOL: env['GIT_ALLOW_PROTOCOL'] ?? 'file:git:http:https:ssh',
     GIT_CONFIG_COUNT: String(count + 1),
     [`GIT_CONFIG_KEY_${count}`]: `remote.${remote}.url`,
     [`GIT_CONFIG_VALUE_${count}`]: url,
@@ -148,7 +153,8 @@ async function askRemote(
     (one): one is string => one !== null && isBranchName(one),
   );
   const refs = branches.map((branch) => `refs/heads/${branch}`);
-  const listed = await mirror.git.run(['ls-remote', '--quiet', '--', remote, 'HEAD', ...refs], { signal });
+  const listed = await inTime(mirror.git, ['ls-remote', '--quiet', '--', remote, 'HEAD', ...refs], signal);
+  if (listed === null) return { why: `CLONE ${mirror.name} did not answer within ${answerMs / 1000} seconds` };
   if (listed.code !== 0) return { why: `CLONE ${mirror.name} cannot be reached: ${reason(listed)}` };
   const found = new Map<string, string>();
   for (const line of listed.stdout.toString('utf8').split('\n')) {
@@ -162,6 +168,17 @@ async function askRemote(
     return { commit, ref, branch: branches[index] ?? null };
   }
   return { why: `CLONE ${mirror.name}: the repository is empty, there is nothing to check out` };
+}
+
+/** Null where it takes too long: an unreachable host may keep git waiting for minutes. */
+async function inTime(git: Git, args: readonly string[], signal: AbortSignal): Promise<GitResult | null> {
+  const limit = AbortSignal.timeout(answerMs);
+  try {
+    return await git.run(args, { signal: AbortSignal.any([signal, limit]) });
+  } catch (error) {
+    if (limit.aborted && !signal.aborted) return null;
+    throw error;
+  }
 }
 
 /** Gets a commit with its files, without history where the server allows. Null, or why it failed. */

@@ -62,11 +62,16 @@ export function createGit(given: {
         } catch {
           // It is gone already.
         }
+        // What it started and left behind may keep the pipe open.
+        child.stdout.destroy();
       };
       signal?.addEventListener('abort', end, { once: true });
       const closed = new Promise<number>((resolve) => {
         child.once('error', () => resolve(127));
-        child.once('close', (code, killedBy) => resolve(code ?? (killedBy === null ? 127 : 128)));
+        const end = (code: number | null, killedBy: string | null) => resolve(code ?? (killedBy === null ? 127 : 128));
+        child.once('close', end);
+        // ssh may leave a process that shares connections, with our pipe for messages in its hands.
+        child.once('exit', (code, killedBy) => setTimeout(end, 500, code, killedBy).unref());
       });
       child.stdin.on('error', () => undefined);
       child.stdin.end(input);
@@ -81,7 +86,11 @@ export function createGit(given: {
         const code = await closed;
         signal?.throwIfAborted();
         return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') };
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw error;
       } finally {
+        child.stderr.destroy();
         signal?.removeEventListener('abort', end);
         if (child.exitCode === null && child.signalCode === null) end();
       }

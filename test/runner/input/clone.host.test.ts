@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { RepoPath } from '../../../src/host.ts';
 import { openBlobStore } from '../../../src/runner/input/blob-store.ts';
@@ -169,6 +169,22 @@ describe('which commit', () => {
       });
     }
   });
+});
+
+test('a URL runs no program and is no option', async () => {
+  const mark = `${scratch()}/mark`;
+  for (const url of [
+    `ext::touch ${mark}`,
+    `--upload-pack=touch ${mark}`,
+    `-u touch\t${mark}`,
+    `ssh://-oProxyCommand=touch%20${mark}/x`,
+    `$(touch ${mark})`,
+    'fd::17',
+    '',
+  ]) {
+    expect(await resolve(await mirrorOf(url), {}), url).toMatchObject({ resolved: false });
+  }
+  expect(existsSync(mark)).toBe(false);
 });
 
 test('within a run a CLONE is resolved once, and its tree and manifest go by the commit', async () => {
