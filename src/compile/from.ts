@@ -90,7 +90,7 @@ function machine({ context, span }: Asked, name: MachineName): ResolvedParent {
   const configured = context.config.bases.get(name);
   if (configured !== undefined) return { kind: 'machine', name, source: configured, span };
   if (knownMachines.includes(name)) return { kind: 'machine', name, source: { kind: 'known' }, span };
-  const near = nearest(name, machineNames(context));
+  const near = nearMachine(context, name);
   const example = JSON.stringify({ bases: { [name]: { oci: `docker.io/library/${name.slice('vm/'.length)}` } } });
   context.report(
     diagnostic('from/unresolved', span, { source: name, what: 'is no base machine that is known here', near }, [
@@ -198,6 +198,24 @@ function library({ context, source, span }: Asked): ResolvedParent {
   return { kind: 'unknown', span };
 }
 
+/** Names under which people know releases. */
+const codenames: Readonly<Record<string, string>> = {
+  bionic: '18.04',
+  focal: '20.04',
+  jammy: '22.04',
+  noble: '24.04',
+  bookworm: '12',
+  trixie: '13',
+};
+
+/** The base machine that a name most likely means: by its release's name, by near spelling, or the newest of that kind. */
+function nearMachine(context: FromContext, name: string): string | null {
+  const machines = machineNames(context);
+  const [kind = '', version = ''] = name.toLowerCase().split(':');
+  const known = machines.find((one) => one === `${kind}:${codenames[version] ?? ''}`);
+  return known ?? nearest(name, machines) ?? machines.findLast((one) => one.startsWith(`${kind}:`)) ?? null;
+}
+
 function machineNames(context: FromContext): readonly MachineName[] {
   return [...new Set([...knownMachines, ...context.config.bases.keys()])];
 }
@@ -211,16 +229,9 @@ function nearSource(asked: Asked): string | null {
     if (resolved !== 'outside' && layerfileAt(context.repo, locate(layerfile.repository, resolved.path)) !== null)
       return prefix + source;
   }
-  const machines = machineNames(context);
-  const newest = machines.findLast((name) => name.startsWith(`vm/${source}:`));
-  if (newest !== undefined) return newest;
-  const bare = nearest(
-    source,
-    machines.map((name) => name.slice('vm/'.length)),
-  );
   return (
-    nearest(source, machines) ??
-    (bare === null ? null : `vm/${bare}`) ??
+    nearest(source, machineNames(context)) ??
+    nearMachine(context, `vm/${source}`) ??
     nearest(source, context.config.library.keys()) ??
     nearPath(asked)
   );

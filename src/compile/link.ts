@@ -93,6 +93,7 @@ function linkOne(work: {
   for (const instruction of layerfile.instructions) {
     if (instruction.kind !== 'wait') continue;
     const targets = instruction.layerfiles.flatMap((word): readonly LinkedWait[] => {
+      if (word.value === '') return [];
       const location = resolveWait(context, layerfile, { text: word.value, span: word.span });
       if (location === null) return [];
       const { repository } = layerfile;

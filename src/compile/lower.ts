@@ -1,8 +1,9 @@
-import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { diagnostic, type Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { LayerId, Step } from '../ir/ir.ts';
 import { advance, type Scope } from '../ir/walk.ts';
-import type { InstructionAst, WaitAst } from '../syntax/ast.ts';
+import type { InstructionAst, WaitAst, Word } from '../syntax/ast.ts';
+import { instructionForms } from './lower/forms.ts';
 import { lowerAws } from './lower/aws.ts';
 import { lowerClone, lowerCopy } from './lower/copy.ts';
 import { lowerBuildEnv, lowerEnv, lowerSecretEnv } from './lower/env.ts';
@@ -46,13 +47,55 @@ export function lower(context: LoweringContext, instructions: readonly Instructi
   const steps: LoweredStep[] = [];
   let { scope } = context;
   for (const ast of instructions) {
-    const report = context.garbled.has(ast) ? () => {} : context.report;
+    const silent = context.garbled.has(ast) || reportEmpty(context, ast);
+    const report = silent ? () => {} : context.report;
     const step = lowerInstruction({ ...context, scope, report }, ast);
     if (step === null) continue;
     steps.push({ ast, step, scope });
     scope = advance(scope, step);
   }
   return { steps, scope };
+}
+
+/** Reports empty words of instructions that name things with them; whether there are any. */
+function reportEmpty({ report, garbled }: LoweringContext, ast: InstructionAst): boolean {
+  const empty = namesOf(ast).filter((word) => word.value === '');
+  if (garbled.has(ast)) return false;
+  for (const { span } of empty) report(diagnostic('language/empty-argument', span, instructionForms[ast.kind]));
+  return empty.length > 0;
+}
+
+function namesOf(ast: InstructionAst): readonly Word[] {
+  switch (ast.kind) {
+    case 'copy':
+    case 'clone':
+    case 'user':
+    case 'workdir':
+    case 'exposeWebsite':
+    case 'exposeTcp':
+    case 'aws':
+      return ast.words;
+    case 'cache':
+    case 'setupFile':
+      return ast.paths;
+    case 'buildEnv':
+    case 'secretEnv':
+      return ast.names;
+    case 'wait':
+      return ast.layerfiles;
+    case 'from':
+    case 'run':
+    case 'runBackground':
+    case 'runRepeatable':
+    case 'env':
+    case 'checkpoint':
+    case 'split':
+    case 'button':
+    case 'label':
+    case 'memory':
+    case 'skipRemainingIf':
+      return [];
+  }
 }
 
 /** FROM, LABEL and MEMORY are facts of the layer, so no steps. */

@@ -31,7 +31,7 @@ export function nearLayerfile(asked: MissingLayerfile): string | null {
   const other = source.startsWith('/') ? `.${source}` : `/${source.replace(/^(\.\.?\/)+/, '')}`;
   const swapped = resolveSource(from, other);
   if (swapped !== 'outside' && layerfileAt(repo, swapped.path) !== null) return other;
-  const whole = source.endsWith('Layerfile');
+  const whole = /layerfile$/i.test(source);
   const candidates = own.map((location) => {
     const target = whole ? location : directoryOf(location);
     if (source.startsWith('/')) return `/${target}`;

@@ -5,18 +5,17 @@ import type { Copy } from '../../ir/ir.ts';
 import { joinPath, resolveSource } from '../../ir/sources.ts';
 import { guestPath, type Scope } from '../../ir/walk.ts';
 import type { RepositoryLook } from '../repository-look.ts';
-import { chainUp, type Rule } from './rule.ts';
+import { type CheckedLayerfile, chainUp, type Rule } from './rule.ts';
 
 /** A CACHE path that a COPY of the chain puts files into. */
 export const checkCacheOverCopy: Rule = (checked, report) => {
   if (!checked.steps.some(({ step }) => step.kind === 'cache')) return;
-  const landings = [...chainUp(checked)].flatMap((one) =>
-    one.steps.flatMap(({ step, scope }) => (step.kind === 'copy' ? landingsOf(step, scope, one.repository) : [])),
-  );
+  const landings = [...chainUp(checked)].flatMap(landingsIn);
   for (const { step, scope } of checked.steps) {
     if (step.kind !== 'cache') continue;
     for (const path of step.paths) {
-      const cached = guestPath(scope, staticText(path));
+      const text = staticText(path);
+      const cached = text === '' ? null : guestPath(scope, text);
       const landing = cached === null ? undefined : landings.find((one) => one.fills(cached));
       if (landing === undefined) continue;
       const notes = [{ message: 'this COPY fills it', span: landing.copy.span }];
@@ -24,6 +23,19 @@ export const checkCacheOverCopy: Rule = (checked, report) => {
     }
   }
 };
+
+const known = new WeakMap<CheckedLayerfile, readonly Landing[]>();
+
+/** What the COPY of one Layerfile put where; asked by each of its children, so remembered. */
+function landingsIn(checked: CheckedLayerfile): readonly Landing[] {
+  const before = known.get(checked);
+  if (before !== undefined) return before;
+  const landings = checked.steps.flatMap(({ step, scope }) =>
+    step.kind === 'copy' ? landingsOf(step, scope, checked.repository) : [],
+  );
+  known.set(checked, landings);
+  return landings;
+}
 
 interface Landing {
   readonly copy: Copy;

@@ -82,7 +82,7 @@ function reportName(lowering: Lowering, word: ShellWord): void {
   const near =
     appended !== undefined
       ? `${appended}=$${appended}${rest.slice(1)}`
-      : isVariableName(dashed)
+      : /[A-Za-z]/.test(name) && isVariableName(dashed)
         ? `${dashed}${rest}`
         : null;
   const whole = word.span.end - word.span.start === word.value.length;

@@ -29,7 +29,8 @@ export function lowerExposeTcp(lowering: Lowering, ast: ExposeTcpAst): ExposeTcp
 }
 
 /** `[http[s]://]localhost[:port]`, or a bare port; a `/` at its end means nothing. */
-function readServer(lowering: Lowering, word: Word): Pick<ExposeWebsite, 'scheme' | 'port'> | null {
+function readServer(lowering: Lowering, typed: Word): Pick<ExposeWebsite, 'scheme' | 'port'> | null {
+  const word = flattened(lowering, typed);
   const match = /^(?:(https?):\/\/)?localhost(?::([^/]*))?\/?$/.exec(word.value);
   if (match !== null) {
     const scheme = match[1] === 'https' ? 'https' : 'http';
@@ -44,16 +45,18 @@ function readServer(lowering: Lowering, word: Word): Pick<ExposeWebsite, 'scheme
     const port = checkPort(lowering, toArgument(lowering, bare));
     return port === null ? null : { scheme: 'http', port };
   }
-  const expanded = staticText(toArgument(lowering, word));
-  if (expanded !== null && expanded !== word.value && !expanded.includes('$')) {
-    const parts = [{ quote: 'single', text: expanded, span: word.span }] as const;
-    return readServer(lowering, { value: expanded, parts, span: word.span });
-  }
   const near = nearServer(word.value);
   lowering.report(
     diagnostic('language/expose-host', word.span, { text: word.value === '' ? 'nothing' : word.value, near }),
   );
   return null;
+}
+
+/** A word of several parts, or with variables, as one part without them, where all of it is static. */
+function flattened(lowering: Lowering, word: Word): Word {
+  if (word.parts.length === 1 && !word.value.includes('$')) return word;
+  const text = staticText(toArgument(lowering, word));
+  return text === null ? word : { value: text, parts: [{ quote: 'single', text, span: word.span }], span: word.span };
 }
 
 /** The server that a mistyped one most likely means (`127.0.0.1:3000`, `localhost:3000/api`, `localhost 3000`). */

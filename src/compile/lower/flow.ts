@@ -33,6 +33,7 @@ export function lowerSplit(lowering: Lowering, ast: SplitAst): Split | null {
   if (before !== null) {
     const notes = [{ message: 'the first SPLIT of this chain is here', span: before.span }];
     lowering.report(diagnostic('graph/second-split', ast.keyword, {}, notes));
+    return null;
   }
   return { kind: 'split', count, unordered: ast.unordered !== null, title: titleOf(ast), span: ast.span };
 }

@@ -9,6 +9,12 @@ export const languageCatalog = {
     message: ({ keyword, form }) => `${keyword} needs more; its form is ${form}`,
     explain: `The instruction lacks an argument. \`layer --help instructions\` shows all forms with an example each.`,
   }),
+  'language/empty-argument': entry<{ keyword: string; form: string }>({
+    severity: 'error',
+    message: ({ keyword, form }) => `${keyword} cannot take an empty word; its form is ${form}`,
+    explain: `Two quotes with nothing between them are an empty word, which names no file, variable or directory. Write the name, or drop
+the quotes.`,
+  }),
   'language/extra-argument': entry<{ keyword: string; form: string }>({
     severity: 'error',
     message: ({ keyword, form }) => `${keyword} does not take this; its form is ${form}`,
