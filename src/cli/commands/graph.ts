@@ -47,12 +47,20 @@ export const graph = command({
       );
       return codeOf(diagnostics);
     }
-    terminal.out(await drawn(plan, options.format));
+    const drawing = await drawn(plan, options.format);
+    if (drawing === null) {
+      terminal.error(
+        `layer graph: ${plan.layers.length} Layerfiles are too tangled for a picture; name a part of them (layer graph --format svg web), or use --format dot\n`,
+      );
+      return exit.usage;
+    }
+    terminal.out(drawing);
     return exit.done;
   },
 });
 
-async function drawn(plan: Plan, format: Format): Promise<string> {
+/** Null where a picture would be too much. */
+async function drawn(plan: Plan, format: Format): Promise<string | null> {
   switch (format) {
     case 'mermaid':
       return mermaid(graphOf(plan));

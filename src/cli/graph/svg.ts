@@ -1,6 +1,7 @@
 import type { ElkExtendedEdge, ElkNode, ElkPoint } from 'elkjs/lib/elk-api.js';
 import stringWidth from 'string-width';
 import type { Graph, GraphEdge, GraphNode } from './graph.ts';
+import { passedColumns } from './length.ts';
 
 /** Pixels. */
 const titleSize = 14;
@@ -66,8 +67,17 @@ ${coloured(dark)}
 }
 `;
 
-/** A graph as a picture, legible on light and dark pages. Laid out by the Eclipse Layout Kernel, from left to right. */
-export async function svg(graph: Graph): Promise<string> {
+/** Columns that edges may pass until the layout is made with less care, and until it would take minutes (measured). */
+const careful = 800;
+const feasible = 4000;
+
+/**
+ * A graph as a picture, legible on light and dark pages. Laid out by the Eclipse Layout Kernel, from left to right.
+ * Null where so many edges lead so far that nobody would wait for the picture, or find anything in it.
+ */
+export async function svg(graph: Graph): Promise<string | null> {
+  const passed = passedColumns(graph);
+  if (passed > feasible) return null;
   const { default: Elk } = await import('elkjs/lib/elk.bundled.js');
   const laidOut = await new Elk.default().layout({
     id: 'graph',
@@ -78,7 +88,9 @@ export async function svg(graph: Graph): Promise<string> {
       'elk.layered.spacing.nodeNodeBetweenLayers': '56',
       'elk.spacing.nodeNode': '24',
       'elk.spacing.edgeNode': '16',
-      'elk.layered.considerModelOrder.strategy': 'NODES_AND_EDGES',
+      ...(passed > careful
+        ? { 'elk.layered.thoroughness': '1' }
+        : { 'elk.layered.considerModelOrder.strategy': 'NODES_AND_EDGES' }),
     },
     children: graph.nodes.map((node) => ({ id: node.id, ...sizeOf(node) })),
     edges: graph.edges.map((edge, index) => ({ id: `e${index}`, sources: [edge.from], targets: [edge.to] })),

@@ -84,6 +84,20 @@ describe('layer graph', () => {
     expect(spans).toEqual({ base: ['base/Layerfile:1:1-1:21', 'base/Layerfile:2:1-2:9'] });
   });
 
+  test('says when there is too much for a picture, and draws it for Graphviz', async () => {
+    const many = Array.from({ length: 200 }, (_, index) => {
+      const wait = index < 20 ? 'FROM vm/debian:12\n' : `FROM /d${index % 20}\nWAIT /d${index - 1}\n`;
+      return [`d${index}/Layerfile`, `${wait}RUN make\n`] as const;
+    });
+    const root = scratch(Object.fromEntries(many));
+    expect(await layerIn(root, 'graph', '--format', 'svg')).toEqual({
+      code: 64,
+      out: '',
+      error: expect.stringContaining('200 Layerfiles are too tangled for a picture; name a part of them'),
+    });
+    expect(await layerIn(root, 'graph', '--format', 'dot')).toMatchObject({ code: 0 });
+  });
+
   test('draws nothing that has errors, and says why', async () => {
     const root = scratch({ Layerfile: 'FROM vm/debian:12\nrun make\n' });
     const { code, out, error } = await layerIn(root, 'graph');
