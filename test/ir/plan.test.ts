@@ -79,7 +79,8 @@ describe('runnersOf', () => {
 describe('expansion when a step runs', () => {
   it('fills variables in, and keeps them out of patterns', async () => {
     const plan = await planOf({
-      Layerfile: 'FROM vm/debian:12\nCOPY "[q]"$GIT_BRANCH*.ts $CI ./\nWORKDIR /x-${GIT_BRANCH}-y\nWORKDIR ""\n',
+      Layerfile:
+        'FROM vm/debian:12\nENV NONE=\nCOPY "[q]"$GIT_BRANCH*.ts $CI ./\nWORKDIR /x-${GIT_BRANCH}-y\nWORKDIR $NONE\n',
       '[q]x.ts': '',
     });
     const [copy] = steps(plan, 'copy');
