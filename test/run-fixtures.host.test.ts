@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { basesDirectory } from './support/bases.ts';
+import { debianBase, testBases } from './support/base-machine.ts';
 import { redact } from './support/redact.ts';
 import { scratch } from './support/scratch.ts';
 
@@ -17,6 +17,7 @@ const update = process.env['UPDATE_GOLDENS'] === '1';
  * else goes to bash), `expected.txt` what they see. UPDATE_GOLDENS=1 writes it anew.
  */
 describe('fixtures/run', () => {
+  beforeAll(debianBase);
   for (const name of readdirSync(root).sort()) it(name, () => tell(join(root, name)));
 });
 
@@ -40,7 +41,7 @@ function type(line: string, { repo, here }: { readonly repo: string; readonly he
       PATH: process.env['PATH'],
       HOME: here,
       LAYER_STORE: join(here, 'store'),
-      LAYER_BASES: basesDirectory(),
+      LAYER_BASES: testBases,
       LAYER_DEBUG: '1',
       GIT_CONFIG_GLOBAL: '/dev/null',
       GIT_AUTHOR_NAME: 'Somebody',

@@ -75,16 +75,16 @@ export type Lookup =
 export async function lookUp(keyed: KeyedStep, position: Position, context: RunContext): Promise<Lookup> {
   const { store } = context.ports;
   const candidates = await store.candidates(keyed.key);
-  let reason: string | null = null;
+  let explained: { readonly reason: string; readonly usedAt: number } | null = null;
   for (const instance of candidates) {
     const found = check(instance, keyed, { position, context });
     if (found.kind === 'hit') return found;
-    reason ??= found.reason;
+    // A person remembers the last state that held.
+    if (!explained || instance.usedAt > explained.usedAt) explained = { reason: found.reason, usedAt: instance.usedAt };
   }
-  return {
-    kind: 'miss',
-    reason: reason ?? keyDifference(keyed.parts, await store.siblings(position.instance, keyed.layer)),
-  };
+  if (explained) return { kind: 'miss', reason: explained.reason };
+  const siblings = await store.siblings(position.instance, keyed.layer);
+  return { kind: 'miss', reason: keyDifference(keyed.parts, siblings) };
 }
 
 /** All instances of a step that hold now: what a forced run retires. */
