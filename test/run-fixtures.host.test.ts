@@ -17,7 +17,7 @@ const update = process.env['UPDATE_GOLDENS'] === '1';
  * else goes to bash), `expected.txt` what they see. UPDATE_GOLDENS=1 writes it anew.
  */
 describe('fixtures/run', () => {
-  beforeAll(debianBase);
+  beforeAll(async () => void (await debianBase()));
   for (const name of readdirSync(root).sort()) it(name, () => tell(join(root, name)));
 });
 
