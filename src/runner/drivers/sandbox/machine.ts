@@ -11,6 +11,7 @@ import type { Agent } from './agent.ts';
 import { AgentError } from './agent.ts';
 import type { Group, MachineCgroups } from './cgroup.ts';
 import { connectTo } from './connection.ts';
+import { exitOf } from './exit.ts';
 import { listeningPorts, processName, sessionProcesses } from './process-table.ts';
 import type { Root } from './root.ts';
 import type { Account } from './users.ts';
@@ -305,35 +306,6 @@ export class SandboxMachine implements Machine {
     return [...new Set(pids.map(processName))];
   }
 }
-
-function exitOf(status: { readonly code: number; readonly signal: number; readonly starved: boolean }): Exit {
-  if (status.starved && (status.signal > 0 || status.code !== 0)) {
-    return { kind: 'out-of-memory', code: status.signal > 0 ? 128 + status.signal : status.code };
-  }
-  if (status.signal > 0) return { kind: 'signalled', signal: signalNames.get(status.signal) ?? `SIG${status.signal}` };
-  return { kind: 'exited', code: status.code };
-}
-
-const signalNames = new Map<number, string>([
-  [1, 'SIGHUP'],
-  [2, 'SIGINT'],
-  [3, 'SIGQUIT'],
-  [4, 'SIGILL'],
-  [5, 'SIGTRAP'],
-  [6, 'SIGABRT'],
-  [7, 'SIGBUS'],
-  [8, 'SIGFPE'],
-  [9, 'SIGKILL'],
-  [10, 'SIGUSR1'],
-  [11, 'SIGSEGV'],
-  [12, 'SIGUSR2'],
-  [13, 'SIGPIPE'],
-  [14, 'SIGALRM'],
-  [15, 'SIGTERM'],
-  [24, 'SIGXCPU'],
-  [25, 'SIGXFSZ'],
-  [31, 'SIGSYS'],
-]);
 
 function kindNamed(kind: string | undefined): 'file' | 'directory' | 'other' | null {
   if (kind === 'file' || kind === 'directory') return kind;
