@@ -219,7 +219,11 @@ describe('a website of a machine', () => {
     expect(await websiteReady(secure, { host: 'x', signal: new AbortController().signal })).toMatchObject({
       ready: true,
     });
-    const plain = await websiteReady(website(port), { host: 'x', timeoutMs: 500, signal: new AbortController().signal });
+    const plain = await websiteReady(website(port), {
+      host: 'x',
+      timeoutMs: 500,
+      signal: new AbortController().signal,
+    });
     expect(plain).toMatchObject({ ready: false });
   });
 

@@ -1,0 +1,136 @@
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { compile } from '../../../src/compile/compile.ts';
+import type { Chain } from '../../../src/runner/chain.ts';
+import type { Forced } from '../../../src/runner/context.ts';
+import type { Driver } from '../../../src/runner/driver.ts';
+import type { Event, RunOutcome } from '../../../src/runner/events.ts';
+import type { RunPorts } from '../../../src/runner/ports.ts';
+import { nothingForced, run } from '../../../src/runner/run.ts';
+import type { TraceStore } from '../../../src/runner/store.ts';
+import { openLocalStore } from '../../../src/runner/stores/local.ts';
+import { MemoryRepo } from '../../support/memory-repo.ts';
+import { scratch } from '../../support/scratch.ts';
+import { memoryTree } from '../view/memory-tree.ts';
+import { fakeDriver, type FakeHost } from './fake-driver.ts';
+
+export interface RunOptions {
+  readonly forced?: (chain: Chain) => Forced;
+  readonly secrets?: Readonly<Record<string, string>>;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly press?: boolean;
+  readonly keepGoing?: boolean;
+  readonly jobs?: number;
+  readonly repository?: string;
+  readonly architecture?: string;
+  readonly baseDigest?: string;
+  readonly driver?: (driver: Driver) => Driver;
+  readonly store?: (store: TraceStore) => TraceStore;
+  readonly before?: FakeHost['before'];
+  readonly fault?: FakeHost['fault'];
+  readonly signal?: AbortSignal;
+}
+
+export interface Ran {
+  readonly outcome: RunOutcome;
+  /** Commands of machines, in order. */
+  readonly ran: readonly string[];
+  /** `label title: reason` of each step that ran because of itself. */
+  readonly reasons: readonly string[];
+  readonly skipped: readonly string[];
+  readonly output: string;
+  readonly events: readonly Event[];
+  readonly most: number;
+}
+
+/** A repository in memory, a real store on disk and machines that are objects; run after run in one store. */
+export class FakeWorld {
+  readonly directory = scratch();
+  files: Record<string, string>;
+
+  constructor(files: Record<string, string>) {
+    this.files = files;
+  }
+
+  edit(files: Record<string, string | null>): void {
+    const entries = Object.entries({ ...this.files, ...files });
+    this.files = Object.fromEntries(entries.flatMap(([path, text]) => (text === null ? [] : [[path, text]])));
+  }
+
+  async run(options: RunOptions = {}): Promise<Ran> {
+    const compiled = await compile(new MemoryRepo(this.files));
+    expect(compiled.diagnostics.filter((one) => one.severity === 'error')).toEqual([]);
+    const plan = compiled.plan;
+    if (!plan) throw new Error('no plan');
+    const live = memoryTree(this.files);
+    const tree = () => live;
+    const host: FakeHost = { tree, ran: [], up: { now: 0, most: 0 }, ...pick(options) };
+    await using opened = openLocalStore(join(this.directory, 'store'));
+    const store = options.store?.(opened) ?? opened;
+    const secrets = options.secrets ?? {};
+    const variables = options.variables ?? {};
+    const driver = fakeDriver(host);
+    const ports: RunPorts = {
+      driver: options.driver?.(driver) ?? driver,
+      store,
+      clock: { now: () => Date.now() },
+      bases: {
+        digest: async () => options.baseDigest ?? 'sha256:base',
+        provide: async ({ name }) => ({ name, digest: options.baseDigest ?? 'sha256:base', root: '/nowhere' }),
+      },
+      inputs: {
+        tree,
+        freeze: async () => ({
+          tree,
+          manifests: async (mtime) => ({ files: {}, mtimes: mtime === 'plain' ? null : { repository: {} } }),
+        }),
+        clone: async () => ({ failure: 'no clones here' }),
+      },
+      variables: { value: (name) => variables[name] ?? null, all: () => variables },
+      secrets: {
+        value: (name) => secrets[name] ?? null,
+        optional: () => false,
+        aws: async () => ({ failure: 'no credentials here' }),
+        masker: () => ({ push: (chunk) => chunk, end: () => new Uint8Array() }),
+        advice: (name) => `give ${name}`,
+      },
+      press: { ask: async () => (options.press ? 'pressed' : 'nobody') },
+      expose: { ready: async () => null, serve: null },
+      repository: options.repository ?? 'here',
+      architecture: options.architecture ?? 'x64',
+      network: 'none',
+      scope: { own: 'main', readable: ['main'] },
+    };
+    const events: Event[] = [];
+    const outcome = await run({
+      plan,
+      wanted: plan.layers.map((layer) => layer.id),
+      ports,
+      jobs: options.jobs ?? 2,
+      keepGoing: options.keepGoing ?? false,
+      forced: options.forced ?? (() => nothingForced),
+      listener: (event) => events.push(event),
+      signal: options.signal ?? new AbortController().signal,
+    });
+    expect(host.up.now).toBe(0);
+    return {
+      outcome,
+      ran: host.ran,
+      reasons: events.flatMap((event) =>
+        event.kind === 'stepStarted' && event.because === 'cause'
+          ? [`${event.step.runner.label} ${event.step.title}: ${event.reason}`]
+          : [],
+      ),
+      skipped: events.flatMap((event) => (event.kind === 'stepSkipped' ? [event.step.title] : [])),
+      output: events
+        .flatMap((event) => (event.kind === 'stepOutput' ? [Buffer.from(event.chunk).toString()] : []))
+        .join(''),
+      events,
+      most: host.up.most,
+    };
+  }
+}
+
+function pick({ before, fault }: RunOptions): Pick<FakeHost, 'before' | 'fault'> {
+  return { ...(before ? { before } : {}), ...(fault ? { fault } : {}) };
+}
