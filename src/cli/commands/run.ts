@@ -73,7 +73,7 @@ export const run = command({
     }
     await using world = opened;
     for (const warning of world.warnings) terminal.error(`warning: ${warning}\n`);
-    const reporter = reporterFor(options.json ? 'json' : options.progress, terminal);
+    const reporter = reporterFor(options.json ? 'json' : options.progress, context.host);
     try {
       const outcome = await runPlan({
         plan,

@@ -36,6 +36,7 @@ export function createLines({ colour }: { readonly colour: boolean }): Lines {
 export function cleanLine(line: string, { colour }: { readonly colour: boolean }): string {
   const last = line.replace(/\r+$/, '').split('\r').at(-1) ?? '';
   const safe = last
+    .replaceAll('\u0001', '')
     .replace(/\u001b\][^\u0007\u001b]*(\u0007|\u001b\\)?/g, '')
     .replace(/\u001b\[([0-9;:]*)m/g, colour ? '\u0001$1m' : '')
     .replace(/\u001b\[[0-?]*[ -/]*[@-~]?/g, '')
