@@ -17,11 +17,10 @@ export function createLines({ colour }: { readonly colour: boolean }): Lines {
       rest += decoder.decode(chunk, { stream: true });
       const lines = rest.split('\n');
       rest = lines.pop() ?? '';
-      while (rest.length > longestLine) {
-        lines.push(rest.slice(0, longestLine));
-        rest = rest.slice(longestLine);
-      }
-      return lines.map(shown);
+      const pieces = lines.flatMap(inPieces);
+      const begun = inPieces(rest);
+      rest = begun.pop() ?? '';
+      return [...pieces, ...begun].map(shown);
     },
     end() {
       rest += decoder.decode();
@@ -30,6 +29,12 @@ export function createLines({ colour }: { readonly colour: boolean }): Lines {
       return last === '' ? [] : [shown(last)];
     },
   };
+}
+
+function inPieces(line: string): string[] {
+  if (line.length <= longestLine) return [line];
+  const count = Math.ceil(line.length / longestLine);
+  return Array.from({ length: count }, (_none, index) => line.slice(index * longestLine, (index + 1) * longestLine));
 }
 
 /** A line as it stands after its carriage returns, without anything that moves the cursor or sets titles. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /** Another number is another directory: old stores are left alone and never misread. A test pins the schema to it. */
-export const formatVersion = 1;
+export const formatVersion = 2;
 
 export const schema = `
 create table if not exists meta (key text primary key, value text not null) strict;
