@@ -1,4 +1,4 @@
-import type { EarthCommand, EarthWord } from './ast.ts';
+import type { EarthCommand, EarthKeyword, EarthWord } from './ast.ts';
 import { earthCommands } from './commands.ts';
 
 /** A flag as it stands: its name, its value (null for a switch, or where the value is missing), and whether the command knows it. */
@@ -15,8 +15,14 @@ export interface EarthArguments {
   readonly words: readonly EarthWord[];
 }
 
+/** Commands whose words are taken as they stand: a dash in front makes no flag of them. */
+const verbatim: ReadonlySet<EarthKeyword> = new Set<EarthKeyword>([
+  ...(['CMD', 'ENTRYPOINT', 'EXPOSE', 'VOLUME', 'WORKDIR', 'USER', 'ENV', 'LABEL', 'TRIGGER', 'HOST'] as const),
+]);
+
 /** Sorts a command's words. Flags end at `--` or at the first word that is none; those with a value may take the next word. */
 export function argumentsOf(command: EarthCommand): EarthArguments {
+  if (verbatim.has(command.keyword)) return { flags: [], words: command.words };
   const table = earthCommands[command.keyword].flags;
   const flags: EarthFlag[] = [];
   const words = joinBrackets(command.words);

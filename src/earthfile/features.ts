@@ -1,5 +1,5 @@
 /** The versions a VERSION command may name, oldest first. */
-export const earthVersions = ['0.0', '0.5', '0.6', '0.7', '0.8'] as const;
+export const earthVersions = ['0.0', '0.6', '0.7', '0.8'] as const;
 
 /**
  * VERSION's feature flags, and from which version each is on without being named (null: never by itself).

@@ -28,6 +28,9 @@ const continues: Partial<Record<EarthKeyword, readonly EarthKeyword[]>> = {
 
 const clauseKeywords = new Set<EarthKeyword>(['ELSE IF', 'ELSE', 'CATCH', 'FINALLY']);
 
+/** Keywords that stand alone on their line. */
+const bare = new Set<EarthKeyword>(['ELSE', 'TRY', 'CATCH', 'FINALLY', 'END']);
+
 interface OpenClause {
   readonly command: EarthCommand;
   readonly body: EarthStatement[];
@@ -60,13 +63,17 @@ export function nest(lines: readonly EarthLine[]): Nested {
 
   const place = (command: EarthCommand) => {
     const recipe = recipes.at(-1);
-    if (recipe !== undefined && command.indent === '') {
+    const atTop = open.length === 0; // Inside a block Earthly does not look at indentation at all.
+    if (atTop && recipe !== undefined && command.indent === '') {
       diagnostics.push(
         diagnostic('earthfile/not-indented', command.keywordSpan, { keyword: command.keyword, recipe: recipe.name }),
       );
-    } else if (recipe === undefined && command.indent !== '' && open.length === 0) {
+    } else if (atTop && recipe === undefined && command.indent !== '') {
       diagnostics.push(diagnostic('earthfile/unexpected-indent', command.keywordSpan, { keyword: command.keyword }));
     }
+    const [extra] = command.words;
+    if (bare.has(command.keyword) && extra !== undefined)
+      diagnostics.push(diagnostic('earthfile/too-many-words', extra.span, { form: command.keyword }));
     if (command.keyword in continues) {
       open.push({ clauses: [{ command, body: [] }] });
     } else if (command.keyword === 'END') {

@@ -144,6 +144,22 @@ const faulty: readonly (readonly [name: string, marked: string])[] = [
     'two RUNs in WITH DOCKER',
     'VERSION 0.8\nFROM a\nWITH DOCKER\n    RUN a\n    RUN b\n    ^^^ earthfile/one-run\nEND\n',
   ],
+  ['LABEL without a sign', 'VERSION 0.8\nFROM a\nLABEL b=c d\n          ^ earthfile/missing-words\n'],
+  ['LET without a value', 'VERSION 0.8\nLET a=\n    ^ earthfile/missing-words\nFROM a\n'],
+  ['ARG with a blank for the sign', 'VERSION 0.8\nARG a b\n    ^ earthfile/missing-words\nFROM a\n'],
+  ['a variable named by a variable', 'VERSION 0.8\nFROM a\nENV $A=b\n    ^^ earthfile/variable-name\n'],
+  ['words after END', 'VERSION 0.8\nFROM a\nIF x\n    RUN y\nEND z\n    ^ earthfile/too-many-words\n'],
+  ['words after ELSE', 'VERSION 0.8\nFROM a\nIF x\nELSE y\n     ^ earthfile/too-many-words\nEND\n'],
+  ['a version that is gone', 'VERSION 0.5\n        ^^^ earthfile/unknown-version\nFROM a\n'],
+  [
+    'a shell in FOR before FROM',
+    'VERSION 0.8\nt:\n    FOR a IN $(b)\n    ^^^ earthfile/before-from\n    END\n    FROM c\n',
+  ],
+  ['a command behind a header', 'VERSION 0.8\nt: RUN x\n^^ earthfile/unknown-command\n'],
+  [
+    'a header in a block',
+    'VERSION 0.8\nFROM a\nt:\n    WAIT\n    ^^^^ earthfile/missing-end\n        BUILD +u\nu:\n    RUN x\n    END\n    ^^^ earthfile/stray-end\n',
+  ],
   ['a backslash at the very end', 'VERSION 0.8\nFROM a\nRUN x \\\n      ^ earthfile/lone-backslash'],
 ];
 
@@ -191,6 +207,9 @@ describe('what is right', () => {
     'VERSION 0.8\nall:\n    BUILD +t --A=1\nt:\n    ARG A\n    FROM alpine\n    IF [ "$A" = 1 ]\n        BUILD +t --A=2\n    END\n',
     '# comment\n\nVERSION 0.8\r\nFROM alpine\r\n\r\nt: # a target\r\n\r\n  # inside\r\n    RUN x\r\n# outside\r\n    RUN y',
     'VERSION 0.8\nempty:\nother:\n    # nothing here\n',
+    'VERSION 0.8\nFROM alpine\nt:\n    IF x\n    RUN y\n    ELSE\n    RUN z\n    END\n    RUN w\n',
+    'VERSION 0.8\nt:\n    FOR a IN b c\n        BUILD +u --A=$a\n    END\nu:\n    FROM alpine\n    ENTRYPOINT --port 80\n    CMD --verbose\n',
+    'VERSION 0.8\nFROM alpine\nRUN echo $(echo # no comment\\\n) "$(echo "a b")"\nLABEL a=b \\\n  "c"=\'d e\'\n',
   ])('%#', (text) => {
     const { ast, diagnostics } = parse(text);
     expect([...diagnostics, ...checkEarthfile(ast)]).toEqual([]);

@@ -76,8 +76,9 @@ the one that is missing may stand further up. An apostrophe in a command is writ
   }),
   'earthfile/unknown-version': entry<{ version: string }>({
     severity: 'error',
-    message: ({ version }) => `there is no version ${version}; 0.5, 0.6, 0.7 and 0.8 exist`,
-    explain: 'The version is that of the language, not of the tool that reads it: 0.8 is the newest.',
+    message: ({ version }) => `there is no version ${version} (any more); write 0.8, the newest, or 0.7 or 0.6`,
+    explain:
+      'The version is that of the language, not of the tool that reads it. Earthly 0.8 and EarthBuild take 0.6, 0.7 and 0.8; 0.5 is gone.',
   }),
   'earthfile/unknown-feature': entry<{ flag: string; near: string | null }>({
     severity: 'error',

@@ -28,6 +28,7 @@ export function* checkArguments({ ast }: EarthfileChecked): Generator<Diagnostic
     }
     if (words.length < leastWords) yield diagnostic('earthfile/missing-words', command.keywordSpan, { form });
     if (assigning.has(command.keyword)) yield* checkAssignment(command, form);
+    if (command.keyword === 'LABEL') yield* checkLabels(command, form);
   }
 }
 
@@ -38,16 +39,23 @@ function* checkAssignment(command: EarthCommand, form: string): Generator<Diagno
     return;
   }
   const { name, value } = assignment;
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name.text) && !/[$"']/.test(name.text)) {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name.text)) {
     yield diagnostic('earthfile/variable-name', name.span, { name: name.text });
   }
   const required = command.words.some((word) => word.text === '--required');
   if (command.keyword === 'ARG' && required && value !== null)
     yield diagnostic('earthfile/required-default', value.span, { name: name.text });
-  if (
-    (command.keyword === 'LET' || command.keyword === 'SET') &&
-    !command.leaves.some((leaf) => leaf.kind === 'equals')
-  ) {
-    yield diagnostic('earthfile/missing-words', name.span, { form });
+  const signed = command.leaves.some((leaf) => leaf.kind === 'equals');
+  const complete =
+    command.keyword === 'LET' || command.keyword === 'SET'
+      ? signed && value !== null
+      : command.keyword !== 'ARG' || signed || value === null;
+  if (!complete) yield diagnostic('earthfile/missing-words', name.span, { form });
+}
+
+/** LABEL takes pairs only: the form of Dockerfiles with a blank is refused. */
+function* checkLabels(command: EarthCommand, form: string): Generator<Diagnostic> {
+  for (const { name, value } of command.assignments) {
+    if (value === null) yield diagnostic('earthfile/missing-words', name.span, { form });
   }
 }

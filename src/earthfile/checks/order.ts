@@ -17,6 +17,7 @@ const free = new Set([
   'PROJECT',
   'PIPELINE',
   'TRIGGER',
+  'FOR',
   'FUNCTION',
   'COMMAND',
   'DO',
@@ -38,7 +39,8 @@ export function* checkOrder({ ast }: EarthfileChecked): Generator<Diagnostic> {
 function* checkCommands(commands: readonly EarthCommand[]): Generator<Diagnostic> {
   for (const command of commands) {
     if (begins.has(command.keyword) || command.keyword === 'DO') return;
-    const shell = command.assignments.some(({ value }) => value !== null && /(^|[^\\])\$\(/.test(value.text));
+    const values = command.assignments.map(({ value }) => value?.text ?? '');
+    const shell = [...values, ...command.words.map((word) => word.text)].some((text) => /(^|[^\\])\$\(/.test(text));
     if (free.has(command.keyword) && !shell) continue;
     yield diagnostic('earthfile/before-from', command.keywordSpan, { keyword: command.keyword });
     return;
