@@ -1,10 +1,11 @@
-import { compile, type Compiled } from '../../compile/compile.ts';
+import { compile } from '../../compile/compile.ts';
 import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
 import { renderGithub } from '../../diagnostics/render/github.ts';
 import { renderJson } from '../../diagnostics/render/json.ts';
 import { renderSarif } from '../../diagnostics/render/sarif.ts';
 import { choice, number } from '../args.ts';
 import { command, type Context } from '../command.ts';
+import { checkEarthfiles, isEarthfile } from '../earthfiles.ts';
 import { exit, type ExitCode } from '../exit.ts';
 import { layerfileOperands } from '../layerfile-operands.ts';
 import { counted, countProblems, terminalReport } from '../report.ts';
@@ -27,6 +28,7 @@ export const check = command({
   examples: [
     { command: 'layer check', does: 'check every Layerfile of this repository' },
     { command: 'layer check web/tests', does: 'check those in a directory, and what they start from' },
+    { command: 'layer check ci/Earthfile', does: 'check an Earthfile (anything named so, or *.earth)' },
     { command: 'layer check --max-warnings 0', does: 'let no warning pass' },
     { command: 'layer check --format github', does: 'annotate a pull request, in a GitHub Actions step' },
     { command: 'layer check --format sarif > layer.sarif', does: 'write a report for code scanning' },
@@ -38,11 +40,11 @@ export const check = command({
       terminal.error(`layer check: ${selection.problem}\n`);
       return exit.usage;
     }
-    const compiled = await compile(selection.repository, { only: selection.only });
-    terminal.out(printed({ format: options.format, compiled, selection, context }));
-    const tooMany = excessOf(compiled.diagnostics, options['max-warnings']);
+    const found = await checked(selection);
+    terminal.out(printed({ format: options.format, found, selection, context }));
+    const tooMany = excessOf(found.diagnostics, options['max-warnings']);
     if (tooMany !== null) terminal.error(`layer check: ${tooMany}\n`);
-    return tooMany === null ? codeOf(compiled.diagnostics) : exit.wrong;
+    return tooMany === null ? codeOf(found.diagnostics) : exit.wrong;
   },
 });
 
@@ -53,19 +55,39 @@ export function codeOf(diagnostics: readonly Diagnostic[]): ExitCode {
   return errors.every((one) => one.code === 'file/no-such-layerfile') ? exit.usage : exit.wrong;
 }
 
+/** What was looked at, in words, and what is wrong with it. */
+interface Found {
+  readonly what: string;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Layerfiles are checked with what they start from; Earthfiles, each by itself, where they are named. */
+async function checked({ repository, only }: Selection): Promise<Found> {
+  const earthfiles = only?.filter(isEarthfile) ?? [];
+  const wrong = checkEarthfiles(repository, earthfiles);
+  const counts = earthfiles.length === 0 ? [] : [counted(earthfiles.length, 'Earthfile')];
+  const rest = only?.filter((path) => !isEarthfile(path)) ?? null;
+  if (rest?.length === 0) return { what: counts.join(), diagnostics: wrong };
+  const { diagnostics, files } = await compile(repository, { only: rest });
+  return {
+    what: [counted(files.length, 'Layerfile'), ...counts].join(', '),
+    diagnostics: [...diagnostics, ...wrong],
+  };
+}
+
 interface Report {
   readonly format: Format;
-  readonly compiled: Compiled;
+  readonly found: Found;
   readonly selection: Selection;
   readonly context: Context;
 }
 
-function printed({ format, compiled, selection, context }: Report): string {
-  const { diagnostics, files } = compiled;
+function printed({ format, found, selection, context }: Report): string {
+  const { diagnostics } = found;
   switch (format) {
     case 'terminal': {
       const report = terminalReport(diagnostics, context.host.terminal, selection.showPath);
-      return `${report}${summary(diagnostics, files.length)}\n`;
+      return `${report}${summary(found)}\n`;
     }
     case 'github':
       return diagnostics.map(renderGithub).join('');
@@ -76,11 +98,10 @@ function printed({ format, compiled, selection, context }: Report): string {
   }
 }
 
-function summary(diagnostics: readonly Diagnostic[], files: number): string {
+function summary({ what, diagnostics }: Found): string {
   const problems = countProblems(diagnostics);
-  const checked = counted(files, 'Layerfile');
-  if (problems === '') return `${checked}: nothing wrong`;
-  return `${checked}: ${problems}; \`layer explain <code>\` says more`;
+  if (problems === '') return `${what}: nothing wrong`;
+  return `${what}: ${problems}; \`layer explain <code>\` says more`;
 }
 
 function excessOf(diagnostics: readonly Diagnostic[], allowed: number | null): string | null {
