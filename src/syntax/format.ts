@@ -43,8 +43,8 @@ function formatLine(leaves: readonly Leaf[]): FormattedLine {
   const after = first < 0 ? [] : leaves.slice(first + solid.length);
   const continuesNothing = (first < 0 ? before : after).some(({ kind }) => kind === 'continuation');
 
-  // Without the continuation after it, a backslash that is text would continue the line.
-  if (continuesNothing && solid.at(-1)?.text.endsWith('\\') === true) {
+  // Without the continuation after it, a backslash that is text would continue the line, whatever blanks it escapes.
+  if (continuesNothing && /\\[ \t]*$/.test(solid.at(-1)?.text ?? '')) {
     const whole = [...commentLines(before), formatSolid([...solid, ...withoutBlankBeforeEnd(after)])].join('');
     return { text: whole.endsWith('\n') ? whole : `${whole}\n`, endsInEmptyLine: false };
   }

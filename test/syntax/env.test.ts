@@ -57,6 +57,8 @@ ENV A=\${b C=d
       ~~ unclosed-substitution
 ENV A=$'b C=d
       ~~ unclosed-substitution
+ENV A="\${b'}" C=d
+       ~~ unclosed-substitution
 ENV A=$((1 + 2) C=d
       ~~ unclosed-substitution`;
     expect(marked(text)).toBe(text);

@@ -37,6 +37,7 @@ describe('formatting', () => {
     ['quoted words', 'COPY "a  b" \'c  d\'\n'],
     ['shell words', 'ENV A="b  c" D=$(e   f)\n'],
     ['backslashes in a column', 'COPY a   \\\n     bc  \\\n     .\n'],
+    ['a blank that a backslash escapes before a continuation of nothing', 'ENV \\ \\\n\n'],
     ['lines that are no instruction', 'run   a  b \\\n   c\n'],
   ])('%s stay as they are', (_, text) => {
     expect(format(text)).toBe(text);
