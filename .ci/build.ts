@@ -13,7 +13,8 @@ const entries: Readonly<Record<string, string>> = {
 const assets: readonly string[] = ['src/runner/drivers/sandbox/agent.pl'];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const dist = `${root}/dist`;
+/** `node .ci/build.ts [directory]`: tests build into one of their own. */
+const dist = process.argv[2] ?? `${root}/dist`;
 /** What bundled CommonJS packages expect to find. */
 const requireBanner =
   "import { createRequire as layerCreateRequire } from 'node:module'; const require = layerCreateRequire(import.meta.url);";

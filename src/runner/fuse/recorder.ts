@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { fingerprint } from '../view/fingerprint.ts';
 import type { Observation, ObservationKind } from '../view/view.ts';
 import { childPath, type Node } from './nodes.ts';
@@ -21,7 +22,8 @@ export interface Cut {
 
 /**
  * Remembers what was looked at, once: a fact belongs to the step that saw it first, because a snapshot holds only if all steps up to it do.
- * What does not depend on the tree (outside the view's destination) is left out, by path and for no other reason.
+ * What does not depend on the tree (outside the view's destination, but for the listing that shows of what kind it is) is left out, by path and for
+ * no other reason.
  */
 export class Recorder {
   #pending: { readonly node: Node; readonly kind: ObservationKind; readonly name: string | null }[] = [];
@@ -29,7 +31,7 @@ export class Recorder {
 
   saw(node: Node, kind: NodeKindOfObservation): void {
     const bit = bits[kind];
-    if (!node.observed || (node.seen & bit) !== 0) return;
+    if ((node.seen & bit) !== 0 || !(node.observed || (kind === 'listing' && leadsToDestination(node)))) return;
     node.seen |= bit;
     this.#pending.push({ node, kind, name: null });
   }
@@ -68,4 +70,9 @@ export class Recorder {
     this.#fault = null;
     return { observations, fault };
   }
+}
+
+/** The directory above the destination: its listing tells whether a file, a directory or a link is copied there, without a look at it. */
+function leadsToDestination({ served, path }: Node): boolean {
+  return served !== null && path === posix.dirname(served.view.spec.destination);
 }

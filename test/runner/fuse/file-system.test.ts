@@ -148,15 +148,21 @@ describe('what may be remembered', () => {
 describe('what is outside the destination', () => {
   const view = { destination: '/srv/app' as GuestPath };
 
-  test('is not recorded: the directories that lead there, and their emptiness', () => {
+  test('is not recorded: the directories that lead there, and what is not in them', () => {
     const kernel = new Kernel({ view });
     const srv = kernel.walk('0', 'srv');
     kernel.ask({ kind: 'getattr', node: srv });
-    kernel.ask({ kind: 'readdir', node: srv, offset: 0, sizeBytes: 4096 });
+    kernel.ask({ kind: 'readdir', node: kernel.walk('0'), offset: 0, sizeBytes: 4096 });
     expect(kernel.lookup(srv, 'none').node).toBe(0);
     expect(kernel.lookup(srv, 'application').node).toBe(0);
     expect(kernel.lookup(kernel.walk('0'), 'etc').node).toBe(0);
     expect(kernel.seen()).toEqual([]);
+  });
+
+  test('is recorded where a listing tells of what kind the destination is', () => {
+    const kernel = new Kernel({ view });
+    kernel.ask({ kind: 'readdir', node: kernel.walk('0', 'srv'), offset: 0, sizeBytes: 4096 });
+    expect(kernel.seen()).toEqual(['listing /srv']);
   });
 
   test('ends at the destination itself', () => {

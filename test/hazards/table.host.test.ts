@@ -1,0 +1,4 @@
+import { play } from './stage.ts';
+import { names } from './scenarios/names.ts';
+
+play('names', names);

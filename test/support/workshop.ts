@@ -1,0 +1,215 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import {
+  chmodSync,
+  lutimesSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { basesDirectory } from './bases.ts';
+import { layerProgram } from './layer-program.ts';
+
+/** What lies at a path: a file's text or bytes, also executable, a link, a directory, or nothing. */
+export type Content =
+  | string
+  | Uint8Array
+  | { readonly executable: string | Uint8Array }
+  | { readonly link: string }
+  | { readonly directory: true }
+  | null;
+
+/** Contents by path; names that are no UTF-8 are given in latin1 with `bytes:` before them. */
+export type Contents = Readonly<Record<string, Content>>;
+
+/** A step that a run did, and why. */
+export interface Ran {
+  readonly title: string;
+  readonly reason: string;
+  readonly because: 'cause' | 'follows';
+  readonly output: string;
+  /** Null while it runs, and where it failed. */
+  readonly reads: number | null;
+  readonly failure: string | null;
+  readonly notKept: string | null;
+}
+
+/** What a run did for one Layerfile, or one copy of it. */
+export interface Runner {
+  readonly skipped: readonly string[];
+  readonly ran: readonly Ran[];
+  /** `succeeded`, `failed`, `cancelled`, `broken`, `waiting`. */
+  readonly outcome: string;
+}
+
+/** What `layer run` said and ended with. */
+export interface Report {
+  /** Null where it was killed. */
+  readonly status: number | null;
+  readonly outcome: string | null;
+  readonly runners: ReadonlyMap<string, Runner>;
+  readonly stderr: string;
+}
+
+/** A repository and a store in a temporary directory of their own. */
+export interface Workshop extends Disposable {
+  readonly directory: string;
+  readonly repository: string;
+  readonly store: string;
+  /** Writes, replaces and (null) removes; times are those of the moment. */
+  put(contents: Contents): void;
+  run(options?: RunOptions): Promise<Report>;
+  /** The process itself, for those who kill it; its report comes when it has ended. */
+  start(options?: RunOptions): { readonly process: ChildProcess; readonly report: Promise<Report> };
+}
+
+export interface RunOptions {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly store?: string;
+  /** Layerfiles that run at the same time; two by default. */
+  readonly jobs?: number;
+}
+
+/** `where`: a directory to make it in; the temporary one by default. */
+export function openWorkshop(where: string = tmpdir()): Workshop {
+  const directory = realpathSync(mkdtempSync(join(where, 'layer-proof-')));
+  const repository = join(directory, 'repo');
+  const store = join(directory, 'store');
+  mkdirSync(repository);
+  const start = (options: RunOptions = {}): ReturnType<Workshop['start']> => {
+    const { args = [], env = {}, jobs = 2 } = options;
+    const program = layerProgram();
+    const child = spawn(process.execPath, [program, 'run', '--json', '--keep-going', `--jobs=${jobs}`, ...args], {
+      cwd: repository,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        PATH: process.env['PATH'],
+        HOME: directory,
+        LAYER_STORE: options.store ?? store,
+        LAYER_BASES: basesDirectory(),
+        LAYER_DEBUG: '1',
+        GIT_CONFIG_GLOBAL: '/dev/null',
+        ...env,
+      },
+    });
+    return { process: child, report: reportOf(child) };
+  };
+  return {
+    directory,
+    repository,
+    store,
+    put: (contents) => putAll(repository, contents),
+    run: (options) => start(options).report,
+    start,
+    [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+function putAll(root: string, contents: Contents): void {
+  for (const [path, content] of Object.entries(contents)) {
+    const place = path.startsWith('bytes:')
+      ? Buffer.concat([Buffer.from(`${root}/`), Buffer.from(path.slice('bytes:'.length), 'latin1')])
+      : join(root, path);
+    rmSync(place, { recursive: true, force: true });
+    if (content === null) continue;
+    mkdirSync(typeof place === 'string' ? dirname(place) : root, { recursive: true });
+    if (typeof content === 'string' || content instanceof Uint8Array) writeFileSync(place, content, { mode: 0o644 });
+    else if ('link' in content) symlinkSync(content.link, place);
+    else if ('directory' in content) mkdirSync(place);
+    else {
+      writeFileSync(place, content.executable);
+      chmodSync(place, 0o755);
+    }
+  }
+}
+
+/** Sets times back, as tools that unpack archives do. */
+export function setTimes(path: string, seconds: number): void {
+  lutimesSync(path, seconds, seconds);
+}
+
+interface StepShape {
+  readonly runner: string;
+  readonly index: number;
+  readonly title: string;
+}
+
+type Line = { readonly kind: string } & Readonly<Record<string, unknown>>;
+
+async function reportOf(child: ChildProcess): Promise<Report> {
+  let out = '';
+  let stderr = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  const lines = out.split('\n').flatMap((text): Line[] => {
+    try {
+      return [JSON.parse(text) as Line];
+    } catch {
+      return [];
+    }
+  });
+  return { status, stderr, ...readLines(lines) };
+}
+
+type Open<T> = { -readonly [K in keyof T]: T[K] };
+
+function readLines(lines: readonly Line[]): Pick<Report, 'outcome' | 'runners'> {
+  const runners = new Map<string, { skipped: string[]; ran: Open<Ran>[]; outcome: string }>();
+  const steps = new Map<string, Open<Ran>>();
+  let outcome: string | null = null;
+  const of = (id: string) => {
+    const known = runners.get(id) ?? { skipped: [], ran: [], outcome: 'unfinished' };
+    runners.set(id, known);
+    return known;
+  };
+  for (const line of lines) {
+    const step = line['step'] as StepShape | undefined;
+    const key = step === undefined ? '' : `${step.runner} ${step.index}`;
+    const one = steps.get(key);
+    switch (line.kind) {
+      case 'stepSkipped':
+        if (step) of(step.runner).skipped.push(step.title);
+        break;
+      case 'stepStarted': {
+        if (!step) break;
+        const fresh: Open<Ran> = {
+          title: step.title,
+          reason: line['reason'] as string,
+          because: line['because'] as Ran['because'],
+          output: '',
+          reads: null,
+          failure: null,
+          notKept: null,
+        };
+        steps.set(key, fresh);
+        of(step.runner).ran.push(fresh);
+        break;
+      }
+      case 'stepOutput':
+        if (one) one.output += line['text'] as string;
+        break;
+      case 'stepEnded':
+        if (one) one.reads = line['reads'] as number;
+        break;
+      case 'stepFailed':
+        if (one) one.failure = line['why'] as string;
+        break;
+      case 'stepNotKept':
+        if (one) one.notKept = line['why'] as string;
+        break;
+      case 'runnerEnded':
+        of((line['runner'] as { id: string }).id).outcome = (line['outcome'] as { kind: string }).kind;
+        break;
+      case 'runEnded':
+        outcome = line['outcome'] as string;
+        break;
+    }
+  }
+  return { outcome, runners };
+}
