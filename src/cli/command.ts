@@ -1,6 +1,6 @@
 import type { Host } from '../node-host.ts';
 import type { Args, Operands, Options } from './args.ts';
-import type { ExitCode } from './exit.ts';
+import type { ExitCode } from '../exit.ts';
 
 /** Where a command runs. */
 export interface Context {

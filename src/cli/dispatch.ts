@@ -2,7 +2,7 @@ import { nearest } from '../diagnostics/near.ts';
 import { readArgs } from './args.ts';
 import type { Context } from './command.ts';
 import { commands } from './commands.ts';
-import { exit, type ExitCode } from './exit.ts';
+import { exit, type ExitCode } from '../exit.ts';
 import { commandHelp, generalHelp } from './help.ts';
 
 /** Does what was typed behind `layer`; what is wrong with it goes to standard error. */

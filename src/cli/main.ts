@@ -1,7 +1,7 @@
 import packageJson from '../../package.json' with { type: 'json' };
 import { nodeHost } from '../node-host.ts';
 import { dispatch } from './dispatch.ts';
-import { exit } from './exit.ts';
+import { exit } from '../exit.ts';
 
 /** The composition root: the real host, signals, and what happens when `layer` itself is wrong. */
 async function main(): Promise<void> {

@@ -20,6 +20,10 @@ const zones: readonly Zone[] = [
   { prefix: 'src/compile/', may: ['src/syntax/', 'src/ir/', 'src/diagnostics/', 'src/host.ts'] },
   { prefix: 'src/node-host', may: ['src/host.ts'] },
   { prefix: 'src/runner/', may: ['src/ir/', 'src/diagnostics/', 'src/host.ts'] },
+  { prefix: 'src/exit.ts', may: [] },
+  { prefix: 'src/graph/', may: ['src/ir/'] },
+  { prefix: 'src/report/', may: ['src/diagnostics/', 'src/ir/', 'src/host.ts', 'src/runner/events.ts'] },
+  { prefix: 'src/world/', may: ['src/runner/', 'src/ir/', 'src/host.ts', 'src/node-host.ts'] },
   { prefix: 'src/cli/', may: ['src/', 'targets/', 'package.json'] },
   { prefix: 'src/action/', may: ['src/', 'targets/', 'package.json'] },
   { prefix: 'targets/index.ts', may: ['targets/', 'src/target.ts'] },
@@ -46,7 +50,8 @@ const edges = [
 /** Contracts that lie in an edge and that everybody in the runner may know. */
 const contracts = ['src/runner/fuse/view-server.ts'];
 const roots = ['src/cli/', 'src/action/'];
-const effectful = [...roots, ...edges, 'src/node-host', 'grammar/'];
+/** What both roots do alike: the parts of a run wired to this host. */
+const effectful = [...roots, 'src/world/', ...edges, 'src/node-host', 'grammar/'];
 
 const effectModules =
   /^(node:)?(fs|fs\/promises|child_process|net|tls|http|http2|https|os|worker_threads|sqlite|process|readline|dgram|cluster|execa)$/;

@@ -6,7 +6,7 @@ import { renderSarif } from '../../diagnostics/render/sarif.ts';
 import { choice, number } from '../args.ts';
 import { command, type Context } from '../command.ts';
 import { checkEarthfiles, isEarthfile } from '../earthfiles.ts';
-import { exit, type ExitCode } from '../exit.ts';
+import { exit, type ExitCode } from '../../exit.ts';
 import { layerfileOperands } from '../layerfile-operands.ts';
 import { counted, countProblems, terminalReport } from '../report.ts';
 import { select, type Selection } from '../selection.ts';

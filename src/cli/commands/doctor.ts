@@ -3,8 +3,8 @@ import { flag, text } from '../args.ts';
 import { command } from '../command.ts';
 import { probeBases, probeGit, probeNode, probeStore, probeVirtualMachines } from '../doctor/probes.ts';
 import { isFit, printExaminations, type Examination } from '../doctor/report.ts';
-import { exit } from '../exit.ts';
-import { storeDirectory } from '../run/store-directory.ts';
+import { exit } from '../../exit.ts';
+import { storeDirectory } from '../../world/store-directory.ts';
 
 export const doctor = command({
   description:

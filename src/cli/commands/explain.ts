@@ -5,7 +5,7 @@ import { type Hover, hovers } from '../../syntax/generated-hover.ts';
 import { keywords } from '../../syntax/keywords.ts';
 import type { InstructionKind } from '../../syntax/ast.ts';
 import { command } from '../command.ts';
-import { exit } from '../exit.ts';
+import { exit } from '../../exit.ts';
 
 const entries: { readonly [code: string]: CatalogEntry<never> } = catalog;
 const kinds = Object.keys(hovers) as InstructionKind[];

@@ -5,7 +5,7 @@ import { formatLayerfile } from '../../syntax/format.ts';
 import { parse } from '../../syntax/parse.ts';
 import { flag } from '../args.ts';
 import { command } from '../command.ts';
-import { exit } from '../exit.ts';
+import { exit } from '../../exit.ts';
 import { layerfileOperands } from '../layerfile-operands.ts';
 import { counted, terminalReport } from '../report.ts';
 import { select, type Selection } from '../selection.ts';

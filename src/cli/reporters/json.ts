@@ -2,8 +2,8 @@ import { StringDecoder } from 'node:string_decoder';
 import type { Terminal } from '../../host.ts';
 import { positionAt } from '../../diagnostics/source.ts';
 import type { Event, StepName } from '../../runner/events.ts';
-import type { Reporter } from './reporter.ts';
-import { createSummary } from './summary.ts';
+import type { Reporter } from '../../report/reporter.ts';
+import { createSummary } from '../../report/summary.ts';
 
 /** One JSON object a line for each event, and the figures of the whole run in the last one. Output is text; what is no UTF-8 in it is replaced. */
 export function createJsonReporter(terminal: Terminal): Reporter {

@@ -1,10 +1,10 @@
 import type { Terminal } from '../../host.ts';
 import type { Event, StepName } from '../../runner/events.ts';
-import { finalReport } from './final-report.ts';
-import { createLines, type Lines } from './lines.ts';
-import type { Reporter } from './reporter.ts';
-import { createSummary } from './summary.ts';
-import { duration, plainText, plural, stepText } from './text.ts';
+import { finalReport } from '../../report/final-report.ts';
+import { createLines, type Lines } from '../../report/lines.ts';
+import type { Reporter } from '../../report/reporter.ts';
+import { createSummary } from '../../report/summary.ts';
+import { duration, plainText, plural, stepText } from '../../report/text.ts';
 
 /** Steady lines, each of which says which Layerfile and step it is about. */
 export function createPlainReporter(terminal: Terminal): Reporter {

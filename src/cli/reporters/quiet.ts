@@ -1,7 +1,7 @@
 import type { Terminal } from '../../host.ts';
-import { finalReport } from './final-report.ts';
-import type { Reporter } from './reporter.ts';
-import { createSummary } from './summary.ts';
+import { finalReport } from '../../report/final-report.ts';
+import type { Reporter } from '../../report/reporter.ts';
+import { createSummary } from '../../report/summary.ts';
 
 /** Nothing but the final report. */
 export function createQuietReporter(terminal: Terminal): Reporter {

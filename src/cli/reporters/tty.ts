@@ -1,11 +1,11 @@
 import type { Clock, Terminal } from '../../host.ts';
 import type { Event, RunnerName, StepName } from '../../runner/events.ts';
-import { finalReport } from './final-report.ts';
-import { createLines, type Lines } from './lines.ts';
+import { finalReport } from '../../report/final-report.ts';
+import { createLines, type Lines } from '../../report/lines.ts';
 import { createLiveRegion } from './live-region.ts';
-import type { Reporter } from './reporter.ts';
-import { createSummary } from './summary.ts';
-import { duration, plainText, plural, stepText } from './text.ts';
+import type { Reporter } from '../../report/reporter.ts';
+import { createSummary } from '../../report/summary.ts';
+import { duration, plainText, plural, stepText } from '../../report/text.ts';
 
 /** What a runner is doing. */
 interface Doing {

@@ -2,7 +2,7 @@ import type { Clock, Terminal } from '../../host.ts';
 import { createJsonReporter } from '../reporters/json.ts';
 import { createPlainReporter } from '../reporters/plain.ts';
 import { createQuietReporter } from '../reporters/quiet.ts';
-import type { Reporter } from '../reporters/reporter.ts';
+import type { Reporter } from '../../report/reporter.ts';
 import { createTtyReporter } from '../reporters/tty.ts';
 
 export const progressKinds = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { finalReport } from '../../../src/cli/reporters/final-report.ts';
+import { finalReport } from '../../../src/report/final-report.ts';
 import { createJsonReporter } from '../../../src/cli/reporters/json.ts';
-import { cleanLine, createLines } from '../../../src/cli/reporters/lines.ts';
+import { cleanLine, createLines } from '../../../src/report/lines.ts';
 import { createLiveRegion, cut } from '../../../src/cli/reporters/live-region.ts';
 import { createPlainReporter } from '../../../src/cli/reporters/plain.ts';
 import { createQuietReporter } from '../../../src/cli/reporters/quiet.ts';
-import type { Reporter } from '../../../src/cli/reporters/reporter.ts';
-import { createSummary } from '../../../src/cli/reporters/summary.ts';
-import { duration } from '../../../src/cli/reporters/text.ts';
+import type { Reporter } from '../../../src/report/reporter.ts';
+import { createSummary } from '../../../src/report/summary.ts';
+import { duration } from '../../../src/report/text.ts';
 import { createTtyReporter } from '../../../src/cli/reporters/tty.ts';
 import type { SourceFile } from '../../../src/diagnostics/source.ts';
 import type { Terminal } from '../../../src/host.ts';

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Host } from '../../node-host.ts';
+import type { Host } from '../node-host.ts';
 
 /** Where the store is: `--store`, else `LAYER_STORE`, else `layer` in the user's cache directory. Absolute. */
 export function storeDirectory(given: string | null, host: Host): string {

@@ -1,5 +1,5 @@
-import type { LayerId } from '../../ir/ir.ts';
-import type { Event, RunnerName, RunnerOutcome, RunOutcome, StepName } from '../../runner/events.ts';
+import type { LayerId } from '../ir/ir.ts';
+import type { Event, RunnerName, RunnerOutcome, RunOutcome, StepName } from '../runner/events.ts';
 
 interface StepRecord {
   readonly step: StepName;

@@ -1,5 +1,5 @@
-import { positionAt, type Span } from '../../diagnostics/source.ts';
-import type { StepName } from '../../runner/events.ts';
+import { positionAt, type Span } from '../diagnostics/source.ts';
+import type { StepName } from '../runner/events.ts';
 
 /** A duration as people say it: `350ms`, `4.2s`, `4m12s`, `1h03m`. */
 export function duration(ms: number): string {

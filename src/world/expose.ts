@@ -1,10 +1,10 @@
-import { startForward } from '../../runner/expose/forward.ts';
-import { startProxy, type Proxy } from '../../runner/expose/proxy.ts';
-import { portReady, websiteReady, type Readiness } from '../../runner/expose/ready.ts';
-import type { Connect, Site, WebsiteRoute } from '../../runner/expose/route.ts';
-import type { ListenFailure } from '../../runner/expose/listen.ts';
-import type { RunnerName } from '../../runner/events.ts';
-import type { Exposed, ExposePort } from '../../runner/ports.ts';
+import { startForward } from '../runner/expose/forward.ts';
+import { startProxy, type Proxy } from '../runner/expose/proxy.ts';
+import { portReady, websiteReady, type Readiness } from '../runner/expose/ready.ts';
+import type { Connect, Site, WebsiteRoute } from '../runner/expose/route.ts';
+import type { ListenFailure } from '../runner/expose/listen.ts';
+import type { RunnerName } from '../runner/events.ts';
+import type { Exposed, ExposePort } from '../runner/ports.ts';
 
 export interface ExposeOptions {
   readonly serve: boolean;

@@ -1,4 +1,4 @@
-import type { Listener } from '../../runner/events.ts';
+import type { Listener } from '../runner/events.ts';
 
 /** Shows a run to somebody. */
 export interface Reporter {

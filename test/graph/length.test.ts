@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Graph } from '../../../src/cli/graph/graph.ts';
-import { passedColumns } from '../../../src/cli/graph/length.ts';
+import type { Graph } from '../../src/graph/graph.ts';
+import { passedColumns } from '../../src/graph/length.ts';
 
 function graph(...edges: readonly (readonly [string, string])[]): Graph {
   const ids = [...new Set(edges.flat())];

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { prepareBase } from '../../runner/bases/prepare.ts';
-import { describeBaseFailure } from '../../runner/bases/failure.ts';
-import type { BaseHost, BaseProgress } from '../../runner/bases/host.ts';
-import { readResolution, recordKey } from '../../runner/bases/records.ts';
-import type { Bases } from '../../runner/ports.ts';
+import { prepareBase } from '../runner/bases/prepare.ts';
+import { describeBaseFailure } from '../runner/bases/failure.ts';
+import type { BaseHost, BaseProgress } from '../runner/bases/host.ts';
+import { readResolution, recordKey } from '../runner/bases/records.ts';
+import type { Bases } from '../runner/ports.ts';
 
 /** Base machines as the runner asks for them. */
 export function runBases(host: BaseHost): Bases {

@@ -3,11 +3,11 @@ import { connect, type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { runExpose } from '../../../src/cli/run/expose.ts';
-import type { LayerId } from '../../../src/ir/ir.ts';
-import type { RunnerName } from '../../../src/runner/events.ts';
-import type { Connect } from '../../../src/runner/expose/route.ts';
-import type { Exposed } from '../../../src/runner/ports.ts';
+import { runExpose } from '../../src/world/expose.ts';
+import type { LayerId } from '../../src/ir/ir.ts';
+import type { RunnerName } from '../../src/runner/events.ts';
+import type { Connect } from '../../src/runner/expose/route.ts';
+import type { Exposed } from '../../src/runner/ports.ts';
 
 const here: Connect = (port) =>
   new Promise((resolve, reject) => {

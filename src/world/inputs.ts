@@ -1,18 +1,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RepoPath } from '../../host.ts';
-import { expandSource } from '../../ir/expand.ts';
-import type { Plan } from '../../ir/ir.ts';
-import { resolveSource } from '../../ir/sources.ts';
-import type { Clones } from '../../runner/input/clones.ts';
-import type { Frozen } from '../../runner/input/freeze.ts';
-import type { RepositoryInput } from '../../runner/input/repository.ts';
-import type { FrozenInputs, Inputs } from '../../runner/ports.ts';
-import type { MtimeTable } from '../../runner/store.ts';
-import { dateManifest } from '../../runner/view/dated-manifest.ts';
-import { carryMtimes } from '../../runner/view/mtimes.ts';
-import type { RepoTree } from '../../runner/view/tree.ts';
-import type { ViewSpec } from '../../runner/view/view.ts';
+import type { RepoPath } from '../host.ts';
+import { expandSource } from '../ir/expand.ts';
+import type { Plan } from '../ir/ir.ts';
+import { resolveSource } from '../ir/sources.ts';
+import type { Clones } from '../runner/input/clones.ts';
+import type { Frozen } from '../runner/input/freeze.ts';
+import type { RepositoryInput } from '../runner/input/repository.ts';
+import type { FrozenInputs, Inputs } from '../runner/ports.ts';
+import type { MtimeTable } from '../runner/store.ts';
+import { dateManifest } from '../runner/view/dated-manifest.ts';
+import { carryMtimes } from '../runner/view/mtimes.ts';
+import type { RepoTree } from '../runner/view/tree.ts';
+import type { ViewSpec } from '../runner/view/view.ts';
 
 /** The trees of a run: the repository and vendored ones as they are, until they are frozen. */
 export function runInputs(given: {

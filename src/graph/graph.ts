@@ -1,5 +1,5 @@
-import { copiesOf } from '../../ir/runners.ts';
-import type { Layer, LayerId, Plan } from '../../ir/ir.ts';
+import { copiesOf } from '../ir/runners.ts';
+import type { Layer, LayerId, Plan } from '../ir/ir.ts';
 
 /** Layerfiles and base machines with what leads from one to another: what every drawing is made from. */
 export interface Graph {

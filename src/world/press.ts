@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import type { Press } from '../../runner/ports.ts';
+import type { Press } from '../runner/ports.ts';
 
 /**
  * BUTTONs as a person at this terminal presses them: those given with `--press` (a message or the number of the BUTTON in the order of asking) at once,
