@@ -23,6 +23,18 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'runs Layerfiles, skipping what cannot have changed',
     load: async () => (await import('./commands/run.ts')).run,
   },
+  du: {
+    summary: 'says what the store holds and how much room it takes',
+    load: async () => (await import('./commands/du.ts')).du,
+  },
+  prune: {
+    summary: 'makes the store smaller',
+    load: async () => (await import('./commands/prune.ts')).prune,
+  },
+  unpin: {
+    summary: 'lets a pinned snapshot go',
+    load: async () => (await import('./commands/unpin.ts')).unpin,
+  },
   doctor: {
     summary: 'says what this host can do, and what would mend the rest',
     load: async () => (await import('./commands/doctor.ts')).doctor,

@@ -66,7 +66,7 @@ export async function openRun(given: {
   const branch = overrides.overrides['GIT_BRANCH'] ?? branchOf(facts, env);
   const warnings: string[] = [...secrets.warnings, ...(facts.warning === null ? [] : [facts.warning])];
 
-  const store = openLocalStore(directory);
+  const store = openLocalStore(directory, { repository: facts.repositoryId, root });
   const blobs = join(directory, 'blobs');
   const hidden = hiddenIn(root, directory);
   const scope = (name: string): string => JSON.stringify([facts.repositoryId, name]);

@@ -6,12 +6,18 @@ import type { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import type { GuestPath } from '../../host.ts';
 import type { KeyPart } from '../key.ts';
+import type { RunHistory } from '../history.ts';
+import type { Records } from '../inspect/records.ts';
+import type { Retention } from '../retention.ts';
 import type { Instance, Stored, TraceStore, Volume } from '../store.ts';
 import { collect } from './local/collector.ts';
 import { formatVersion, openDatabase, transaction, writeFailure } from './local/database.ts';
 import { fromRow, layerPaths, toRow, type InstanceRow } from './local/instance-rows.ts';
 import { copyLayer } from './local/layer-copy.ts';
+import { openHistory } from './local/history.ts';
 import { bootId, startTime } from './local/process-identity.ts';
+import { openRecords } from './local/records.ts';
+import { openRetention } from './local/retention.ts';
 
 /** Values of one key that are kept; the least recently used goes first. */
 const valuesPerKey = 8;
@@ -24,11 +30,20 @@ interface VolumeRow {
   readonly at: string;
 }
 
+/** Whose results go into a store: the repository's id, and where its working tree is. */
+export interface StoreUser {
+  readonly repository: string;
+  readonly root: string;
+}
+
+/** All that the store of one machine can do. */
+export type LocalStore = TraceStore & Records & Retention & RunHistory;
+
 /**
  * The store of one machine: rows in SQLite, snapshots in directories beside it, at `<directory>/v<format>`. Opening it drops what an earlier boot left unsynced.
- * A directory that cannot be made or written throws the system's error.
+ * A directory that cannot be made or written throws the system's error. `user` is null for who only looks, or keeps house.
  */
-export function openLocalStore(directory: string): TraceStore {
+export function openLocalStore(directory: string, user: StoreUser | null = null): LocalStore {
   const root = join(directory, `v${formatVersion}`);
   mkdirSync(join(root, 'layers'), { recursive: true, mode: 0o700 });
   const database = openDatabase(root);
@@ -67,7 +82,13 @@ export function openLocalStore(directory: string): TraceStore {
     return path;
   };
 
+  const touched = (): void => {
+    changed = true;
+  };
   return {
+    ...openRecords(database, root),
+    ...openRetention({ database, root, boot, session, directory, touched }),
+    ...openHistory(database, user),
     hmacKey,
     async candidates(key) {
       return (candidates.all(key) as unknown as InstanceRow[]).map((row) => fromRow(row, root));
@@ -79,7 +100,7 @@ export function openLocalStore(directory: string): TraceStore {
       return rows.map(({ title, parts }) => ({ title, keyParts: JSON.parse(parts) as readonly KeyPart[] }));
     },
     async insert(instance) {
-      return write(() => insert(instance, { database, root, boot }));
+      return write(() => insert(instance, { database, root, boot, repository: user?.repository ?? '' }));
     },
     async retire(ids) {
       changed = true;
@@ -199,14 +220,19 @@ function dropUnsynced(database: DatabaseSync, boot: string): boolean {
 
 function insert(
   instance: Instance,
-  { database, root, boot }: { readonly database: DatabaseSync; readonly root: string; readonly boot: string },
+  {
+    database,
+    root,
+    boot,
+    repository,
+  }: { readonly database: DatabaseSync; readonly root: string; readonly boot: string; readonly repository: string },
 ): void {
   const row = toRow(instance, root);
   database
     .prepare(
       `insert into instances
-         (id, parent, key, parts, title, layer, observations, state, view, exit_code, output_tail, duration_ms, created_at, used_at, boot, data, not_kept)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         (id, parent, key, parts, title, layer, observations, state, view, exit_code, output_tail, duration_ms, created_at, used_at, boot, data, not_kept, repository)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     .run(
       ...[
@@ -221,14 +247,15 @@ function insert(
         row.view,
         row.exit_code,
       ],
-      ...[row.output_tail, row.duration_ms, row.created_at, row.used_at, boot, row.data, row.not_kept],
+      ...[row.output_tail, row.duration_ms, row.created_at, row.used_at, boot, row.data, row.not_kept, repository],
     );
   const refer = database.prepare('insert into layers values (?, ?)');
   for (const path of instance.data ? layerPaths(instance.data) : []) refer.run(row.id, relative(root, path));
   database
     .prepare(
       `delete from instances where key = ? and id not in
-         (select id from instances where key = ? order by retired, used_at desc, sequence desc limit ${valuesPerKey})`,
+         (select id from instances where key = ? order by retired, used_at desc, sequence desc limit ${valuesPerKey})
+       and id not in (select instance from pinned)`,
     )
     .run(row.key, row.key);
 }

@@ -19,7 +19,7 @@ describeStore('local', () => {
 describe('local store', () => {
   it('changes its format version with its schema', () => {
     const digest = createHash('sha256').update(schema).digest('hex').slice(0, 16);
-    expect([formatVersion, digest]).toEqual([2, 'de949ff9611e2a1e']);
+    expect([formatVersion, digest]).toEqual([3, 'e29973acc44e76e0']);
   });
 
   it('is for its owner only', async () => {

@@ -41,7 +41,10 @@ function condemned(
     const now = Date.now();
     const dead: string[] = [];
     for (const { name, session, unused_since } of rows) {
-      if (usedNames.has(name)) continue;
+      if (usedNames.has(name)) {
+        if (unused_since !== null) mark.run(null, name);
+        continue;
+      }
       if (living.some((one) => one.id === session)) continue;
       const since = unused_since ?? now;
       if (unused_since === null) mark.run(now, name);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /** Another number is another directory: old stores are left alone and never misread. A test pins the schema to it. */
-export const formatVersion = 2;
+export const formatVersion = 3;
 
 export const schema = `
 create table if not exists meta (key text primary key, value text not null) strict;
@@ -27,7 +27,8 @@ create table if not exists instances (
   synced integer not null default 0,
   boot text not null,
   data text,
-  not_kept text
+  not_kept text,
+  repository text not null
 ) strict;
 create index if not exists instances_key on instances (key);
 create index if not exists instances_parent on instances (parent);
@@ -53,6 +54,17 @@ create table if not exists sessions (
   opened_at integer not null
 ) strict;
 create table if not exists directories (name text primary key, session text not null, unused_since integer) strict;
+create table if not exists pins (instance text primary key, name text not null, created_at integer not null) strict;
+create table if not exists pinned (pin text not null, instance text not null, primary key (pin, instance)) strict;
+create index if not exists pinned_instance on pinned (instance);
+create table if not exists repositories (id text primary key, root text not null, seen_at integer not null) strict;
+create table if not exists runs (
+  sequence integer primary key autoincrement,
+  repository text not null,
+  job integer not null,
+  record text not null
+) strict;
+create index if not exists runs_repository on runs (repository);
 `;
 
 /** Opens the database of a store directory; waits for other processes up to ten seconds. */

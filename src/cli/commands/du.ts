@@ -1,0 +1,28 @@
+import { openLocalStore } from '../../runner/stores/local.ts';
+import { flag, text } from '../args.ts';
+import { command } from '../command.ts';
+import { exit } from '../../exit.ts';
+import { storeDirectory } from '../../world/store-directory.ts';
+import { useLines, useOf } from '../store/holdings-report.ts';
+
+export const du = command({
+  description:
+    'Says how much room the store takes: by repository, by how soon it would go, and what lies beside the snapshots.\n' +
+    'A file that several snapshots share counts once.',
+  operands: null,
+  options: {
+    json: flag('print JSON'),
+    store: text('directory', 'where results are kept; LAYER_STORE or ~/.cache/layer by default'),
+  },
+  examples: [
+    { command: 'layer du', does: 'say what takes the room' },
+    { command: 'layer du --json | jq .totalBytes', does: 'watch it with a program' },
+    { command: 'layer prune --keep 20G', does: 'make it less' },
+  ],
+  async run({ options }, { host }) {
+    await using store = openLocalStore(storeDirectory(options.store, host));
+    const use = useOf(await store.holdings());
+    host.terminal.out(options.json ? `${JSON.stringify(use, null, 2)}\n` : `${useLines(use).join('\n')}\n`);
+    return exit.done;
+  },
+});

@@ -1,0 +1,110 @@
+import { choosePruning, totalBytes, type Holdings, type Pruning } from '../../runner/retention.ts';
+import { openLocalStore } from '../../runner/stores/local.ts';
+import { flag, text } from '../args.ts';
+import { command } from '../command.ts';
+import { exit, type ExitCode } from '../../exit.ts';
+import { plainText, plural } from '../../report/text.ts';
+import { storeDirectory } from '../../world/store-directory.ts';
+import { readAge, readSize, sizeText } from '../size.ts';
+
+export const prune = command({
+  description:
+    'Makes the store smaller. First go things that can be made again (copies of files, mirrors, base machines that no name stands for), then\n' +
+    'snapshots that newer ones replaced, then the newest of each instruction, the least recently used first, then what EXPOSE shows.\n' +
+    'Pinned snapshots stay, and what a run uses stays until it has ended. A step whose snapshot has gone is still skipped where nothing has changed.',
+  operands: null,
+  options: {
+    keep: text('size', 'leave this much at most: 20G, 500M, 0'),
+    'older-than': text('age', 'forget what was not used for this long: 7d, 12h'),
+    'dry-run': flag('only say what would go'),
+    json: flag('print JSON'),
+    store: text('directory', 'where results are kept; LAYER_STORE or ~/.cache/layer by default'),
+  },
+  examples: [
+    { command: 'layer prune --keep 20G', does: 'leave 20 GB at most' },
+    { command: 'layer prune --older-than 7d', does: 'forget what nobody used for a week' },
+    { command: 'layer prune --keep 5G --dry-run', does: 'say what would go' },
+    { command: 'layer pin web/tests:3 release', does: 'keep a snapshot whatever prune is asked for' },
+  ],
+  async run({ options }, { host }) {
+    const { terminal, clock } = host;
+    const wrong = (problem: string): ExitCode => {
+      terminal.error(`layer prune: ${problem}\n`);
+      return exit.usage;
+    };
+    const { keep, 'older-than': older } = options;
+    if (keep === null && older === null) return wrong('say how much to keep: --keep 20G, or --older-than 7d');
+    const keepBytes = keep === null ? null : readSize(keep);
+    if (keep !== null && keepBytes === null)
+      return wrong(`--keep wants a size such as 20G; it has ${JSON.stringify(keep)}`);
+    const age = older === null ? null : readAge(older);
+    if (older !== null && age === null)
+      return wrong(`--older-than wants an age such as 7d or 12h; it has ${JSON.stringify(older)}`);
+
+    await using store = openLocalStore(storeDirectory(options.store, host));
+    const before = await store.holdings();
+    const chosen = choosePruning(before, { keepBytes, usedBefore: age === null ? null : clock.now() - age });
+    const left = options['dry-run'] ? [] : (await store.remove(chosen.removal)).left;
+    const after = options['dry-run'] ? null : await store.holdings();
+    const told = { chosen, before, after, keepBytes, left: left.map((one) => one.path) };
+    terminal.out(options.json ? `${JSON.stringify(asJson(told), null, 2)}\n` : `${asLines(told).join('\n')}\n`);
+    return exit.done;
+  },
+});
+
+interface Told {
+  readonly chosen: Pruning;
+  readonly before: Holdings;
+  /** Null where nothing was done. */
+  readonly after: Holdings | null;
+  readonly keepBytes: number | null;
+  readonly left: readonly string[];
+}
+
+function asJson({ chosen, after, left }: Told): unknown {
+  const { removal, beforeBytes, afterBytes } = chosen;
+  return {
+    ...{ dryRun: after === null, beforeBytes, afterBytes: after === null ? afterBytes : totalBytes(after) },
+    removed: [
+      ...removal.held.map(({ kind, id, layer, title, tier }) => ({ kind, id, layer, title, tier })),
+      ...removal.sides
+        .filter((one) => !left.includes(one.path))
+        .map(({ kind, path, bytes }) => ({ kind, path, bytes })),
+    ],
+    left,
+  };
+}
+
+function asLines({ chosen, after, before, keepBytes, left }: Told): readonly string[] {
+  const { removal, beforeBytes, afterBytes } = chosen;
+  const would = after === null ? 'would go' : 'removed';
+  const lines = [
+    ...removal.sides
+      .filter((one) => !left.includes(one.path))
+      .map((one) => `${would}: ${one.kind} ${plainText(one.path)} (${sizeText(one.bytes)})`),
+    ...removal.held.map(
+      (one) =>
+        `${would}: ${one.kind} ${one.id.slice(0, 4)} of ${plainText(one.layer)} ▸ ${plainText(one.title)} (${one.tier})`,
+    ),
+    ...left.map((path) => `in use, stays: ${plainText(path)}`),
+  ];
+  if (lines.length === 0) lines.push('nothing to remove');
+  const now = after === null ? afterBytes : totalBytes(after);
+  lines.push('', `${sizeText(beforeBytes)} before, ${sizeText(now)} ${after === null ? 'afterwards' : 'now'}`);
+  if (keepBytes !== null && now > keepBytes) lines.push(overReason({ before, now, afterBytes, keepBytes }));
+  return lines;
+}
+
+function overReason(given: {
+  readonly before: Holdings;
+  readonly now: number;
+  readonly afterBytes: number;
+  readonly keepBytes: number;
+}): string {
+  const { before, now, afterBytes, keepBytes } = given;
+  const over = `that is ${sizeText(now - keepBytes)} more than asked for`;
+  if (afterBytes <= keepBytes && before.others > 0)
+    return `${over}: ${plural(before.others, 'other run')} must end before the rest can go`;
+  const pins = before.held.filter((one) => one.tier === 'pinned').length;
+  return `${over}: the rest is base machines, the record of what ran${pins > 0 ? ` and ${plural(pins, 'pin')} (layer unpin)` : ''}`;
+}
