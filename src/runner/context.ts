@@ -1,7 +1,9 @@
 import type { LayerId } from '../ir/ir.ts';
 import type { Chain, ChainStep } from './chain.ts';
 import type { Event, RunnerName } from './events.ts';
+import type { KeyPart } from './key.ts';
 import type { FrozenInputs, RunPorts, Trees } from './ports.ts';
+import type { InstanceId } from './store.ts';
 
 /** Whether a runner may only look (nothing stands still, nothing runs) or does all there is to do. */
 export type Mode =
@@ -21,11 +23,19 @@ export interface Forced {
   readonly reason: string;
 }
 
+/** What a chain starts from, and what made it so. */
+export interface Root {
+  readonly id: InstanceId;
+  readonly parts: readonly KeyPart[];
+}
+
 /** Everything one runner works with. */
 export interface RunContext {
   readonly ports: RunPorts;
   readonly runner: RunnerName;
   readonly chain: Chain;
+  /** What the chain starts from; null while it is not known. */
+  readonly root: Root | null;
   readonly mode: Mode;
   readonly trees: Trees;
   readonly forced: Forced;

@@ -39,6 +39,18 @@ export interface StepFacts {
   readonly mtime: 'plain' | 'persistent';
 }
 
+/** The parts that hold for a whole chain; those of its first step, so that a miss there can say what is another. */
+export function rootParts(facts: RootFacts): readonly KeyPart[] {
+  return [
+    { name: 'repository', value: facts.repository },
+    { name: 'base', value: facts.baseDigest },
+    { name: 'driver', value: `${facts.driver} ${facts.driverFormat} ${policyVersion}` },
+    { name: 'architecture', value: facts.architecture },
+    { name: 'network', value: facts.network },
+    { name: 'MEMORY', value: String(facts.memoryBytes) },
+  ];
+}
+
 function hash(kind: string, value: unknown): string {
   return createHash('sha256')
     .update(`layer ${kind} ${policyVersion}\n${JSON.stringify(value)}`)
@@ -47,15 +59,7 @@ function hash(kind: string, value: unknown): string {
 
 /** The instance that a chain starts from. */
 export function rootInstance(facts: RootFacts): InstanceId {
-  return hash('root', [
-    facts.repository,
-    facts.baseDigest,
-    facts.driver,
-    facts.driverFormat,
-    facts.architecture,
-    facts.network,
-    facts.memoryBytes,
-  ]) as InstanceId;
+  return hash('root', rootParts(facts)) as InstanceId;
 }
 
 /** Copy `index` (from 0) of `count`: nothing after a SPLIT is shared between copies. */
@@ -118,6 +122,18 @@ function partDifference(name: string, before: string | undefined, now: string | 
       return `the working directory is ${now}, was ${before}`;
     case 'user':
       return `the user is ${now}, was ${before}`;
+    case 'repository':
+      return 'this is another repository';
+    case 'base':
+      return 'the base machine changed';
+    case 'driver':
+      return 'layer keeps its results in another way now';
+    case 'architecture':
+      return `this is another architecture (${now}, was ${before})`;
+    case 'network':
+      return `the network is ${now}, was ${before}`;
+    case 'MEMORY':
+      return 'MEMORY changed';
     case 'secrets':
       return 'other secrets are set';
     case 'mtime':

@@ -14,6 +14,8 @@ export interface KeyedStep {
   readonly instruction: Instruction;
   readonly key: StepKey;
   readonly parts: readonly KeyPart[];
+  /** Nothing but the base machine is before it. */
+  readonly first: boolean;
   /** The id of the Layerfile that the step stands in. */
   readonly layer: string;
   /** The tree that a COPY or CLONE opens; null for other steps. */
@@ -32,7 +34,8 @@ export async function keyStep(
   const instruction = expandStep(step, { layer, state: position.state, lookUp: value });
   if (instruction.kind === 'wrong') return { wrong: instruction.why };
   const { ports } = context;
-  const parts = keyParts({
+  const first = context.root !== null && position.instance === context.root.id;
+  const own = keyParts({
     instruction: JSON.stringify(instruction),
     buildEnv: Object.fromEntries(position.buildEnv.map((name) => [name, keyValue(name, position, context)])),
     cwd: position.state.cwd,
@@ -40,9 +43,10 @@ export async function keyStep(
     secretsSet: position.secretEnv.filter((name) => ports.secrets.value(name) !== null),
     mtime: chainStep.index >= context.chain.persistentFrom ? 'persistent' : 'plain',
   });
+  const parts = first && context.root ? [...context.root.parts, ...own] : own;
   const tree = await treeOf(instruction, context);
   if (typeof tree === 'object' && tree !== null) return tree;
-  return { instruction, parts, tree, layer: layer.id, key: stepKey(position.instance, parts) };
+  return { instruction, parts, tree, first, layer: layer.id, key: stepKey(position.instance, parts) };
 }
 
 function keyValue(name: string, position: Position, context: RunContext): string | null {
@@ -83,7 +87,7 @@ export async function lookUp(keyed: KeyedStep, position: Position, context: RunC
     if (!explained || instance.usedAt > explained.usedAt) explained = { reason: found.reason, usedAt: instance.usedAt };
   }
   if (explained) return { kind: 'miss', reason: explained.reason };
-  const siblings = await store.siblings(position.instance, keyed.layer);
+  const siblings = await store.siblings(keyed.first ? null : position.instance, keyed.layer);
   return { kind: 'miss', reason: keyDifference(keyed.parts, siblings) };
 }
 

@@ -22,8 +22,10 @@ export interface RunPorts {
   /** As `process.arch` names it. */
   readonly architecture: string;
   readonly network: 'outward' | 'none';
-  /** Where CACHE volumes are written, and from where they are read, the first that has one. */
-  readonly scope: { readonly own: string; readonly readable: readonly string[] };
+  /** Where CACHE volumes are written, and from where they are read, the first that has one; asked only where there is a CACHE. */
+  readonly scope: { readonly own: string; readable(): Promise<readonly string[]> };
+  /** The host's memory: MEMORY beyond it is capped. */
+  readonly hostMemoryBytes: number;
 }
 
 /** Base machines by name. */

@@ -8,7 +8,7 @@ export function record({
   keyed,
   exit,
   ...rest
-}: Omit<Instance, 'id' | 'key' | 'keyParts' | 'exitCode' | 'layer' | 'usedAt'> & {
+}: Omit<Instance, 'id' | 'key' | 'keyParts' | 'exitCode' | 'layer' | 'first' | 'usedAt'> & {
   readonly keyed: KeyedStep;
   readonly exit: Exit;
 }): Instance {
@@ -16,6 +16,7 @@ export function record({
     ...rest,
     id: randomBytes(16).toString('hex') as InstanceId,
     key: keyed.key,
+    first: keyed.first,
     keyParts: keyed.parts,
     usedAt: rest.createdAt,
     layer: keyed.layer,

@@ -68,7 +68,7 @@ export async function openMachine(
       stack: await renewVolumes(currentViews(from.data.stack, from), context),
       trees: manifests.files,
       mtime: persistent ? 'persistent' : 'plain',
-      memoryBytes: chain.memoryBytes,
+      memoryBytes: cappedMemory(context),
       network: ports.network,
       directory: await ports.store.directory(),
     },
@@ -97,6 +97,16 @@ export async function openMachine(
     await machine[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** MEMORY in force, or all that the host has, with a warning. */
+function cappedMemory({ chain, ports, emit, runner }: RunContext): number | null {
+  const { memoryBytes } = chain;
+  if (memoryBytes === null || memoryBytes <= ports.hostMemoryBytes) return memoryBytes;
+  const has = Math.floor(ports.hostMemoryBytes / 2 ** 20);
+  const message = `MEMORY asks for ${Math.ceil(memoryBytes / 2 ** 20)}M, the host has ${has}M: it gets those`;
+  emit({ kind: 'note', runner, level: 'warning', message });
+  return ports.hostMemoryBytes;
 }
 
 /** A snapshot's stack with its views as this run has them: a CLONE's tree is another one after a commit. */

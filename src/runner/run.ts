@@ -50,6 +50,11 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   }
   if (signal.aborted) return end('interrupted');
 
+  const unavailable = await ports.driver.unavailable();
+  if (unavailable !== null) {
+    listener({ kind: 'note', runner: null, level: 'warning', message: unavailable });
+    return end('broken');
+  }
   const inputs = await ports.inputs.freeze(signal);
   if ('failure' in inputs) {
     listener({ kind: 'note', runner: null, level: 'warning', message: inputs.failure });

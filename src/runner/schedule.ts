@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Layer, LayerId, Plan } from '../ir/ir.ts';
 import { copiesOf, runnersOf, type Runner } from '../ir/runners.ts';
 import { chainOf, type Chain } from './chain.ts';
-import type { Forced, Mode, RunContext, Slots } from './context.ts';
+import type { Forced, Mode, Root, RunContext, Slots } from './context.ts';
 import type { Listener, RunnerName, RunnerOutcome } from './events.ts';
-import { rootInstance } from './key.ts';
+import { rootInstance, rootParts, type RootFacts } from './key.ts';
 import { runnerName } from './names.ts';
 import type { RunPorts } from './ports.ts';
 import { startPosition, type Position } from './position.ts';
@@ -50,6 +50,7 @@ export async function schedule(request: Schedule): Promise<readonly Finished[]> 
       ports,
       runner: name,
       chain,
+      root: null,
       mode,
       trees,
       forced: request.forced(chain),
@@ -97,15 +98,17 @@ export async function schedule(request: Schedule): Promise<readonly Finished[]> 
     return end;
   };
 
-  const take = async (runner: Runner, layer: Layer, context: RunContext): Promise<RunnerEnd> => {
+  const take = async (runner: Runner, layer: Layer, rootless: RunContext): Promise<RunnerEnd> => {
     const parent = await parentOf(runner, layer);
     if (parent && parent.end.kind !== 'done') {
       return { kind: 'cancelled', why: `${parent.runner.label} ${endWord(parent.end)}` };
     }
-    const root = await rootOf(context);
-    if (typeof root === 'object') return root;
-    const inherited = parent?.end.kind === 'done' && parent.end.trail[0]?.instance === root ? parent.end.trail : null;
-    const trail: readonly Position[] = inherited ?? [startPosition(root)];
+    const root = await rootOf(rootless);
+    if ('kind' in root) return root;
+    const context: RunContext = { ...rootless, root };
+    const inherited =
+      parent?.end.kind === 'done' && parent.end.trail[0]?.instance === root.id ? parent.end.trail : null;
+    const trail: readonly Position[] = inherited ?? [startPosition(root.id)];
     const split = layer.steps.findIndex((step) => step.kind === 'split');
     if (split < 0) return runTo(context.chain.steps.length, { trail, context });
     const at = context.chain.own + split;
@@ -161,7 +164,7 @@ function stopReason(outer: AbortSignal): string {
   return outer.aborted ? 'stopped' : 'another failed';
 }
 
-async function rootOf(context: RunContext): Promise<ReturnType<typeof rootInstance> | RunnerEnd> {
+async function rootOf(context: RunContext): Promise<Root | RunnerEnd> {
   const { ports, chain, mode, emit, signal } = context;
   let digest = await ports.bases.digest(chain.machine);
   if (digest === null) {
@@ -171,7 +174,7 @@ async function rootOf(context: RunContext): Promise<ReturnType<typeof rootInstan
     if ('failure' in base) return { kind: 'broken', why: base.failure };
     digest = base.digest;
   }
-  return rootInstance({
+  const facts: RootFacts = {
     baseDigest: digest,
     driver: ports.driver.name,
     driverFormat: ports.driver.format,
@@ -179,7 +182,8 @@ async function rootOf(context: RunContext): Promise<ReturnType<typeof rootInstan
     network: ports.network,
     memoryBytes: chain.memoryBytes,
     repository: ports.repository,
-  });
+  };
+  return { id: rootInstance(facts), parts: rootParts(facts) };
 }
 
 async function cloneOnce(

@@ -18,6 +18,8 @@ export interface Instance {
   /** The instance of the step before it, or a root, SPLIT or press id, which have no rows. */
   readonly parent: InstanceId;
   readonly key: StepKey;
+  /** It is the first of its chain: `parent` is a root. */
+  readonly first: boolean;
   /** What the key was made of, so that a miss can say which part is another. */
   readonly keyParts: readonly KeyPart[];
   /** The instruction as a person sees it. */
@@ -79,9 +81,11 @@ export type Stored = { readonly stored: true } | { readonly stored: false; reado
 export interface TraceStore extends AsyncDisposable {
   /** Instances with this key that are not retired and whose data, where they have any, is there; newest first. */
   candidates(key: StepKey): Promise<readonly Instance[]>;
-  /** Key parts of what a Layerfile's steps led to from a parent, for explaining a miss; newest first, a few. */
+  /**
+   * Key parts of what a Layerfile's steps led to from a parent (null: from the root of any chain), for explaining a miss; newest first, a few.
+   */
   siblings(
-    parent: InstanceId,
+    parent: InstanceId | null,
     layer: string,
   ): Promise<readonly { readonly title: string; readonly keyParts: readonly KeyPart[] }[]>;
   /** Makes an instance visible, with its data, at once and whole. */

@@ -8,7 +8,7 @@ import type { Volume } from './store.ts';
 /** The newest volume that this run may read at a path. */
 async function newest(path: GuestPath, context: RunContext): Promise<Volume | null> {
   const { store, scope } = context.ports;
-  for (const one of scope.readable) {
+  for (const one of await scope.readable()) {
     const volume = await store.volume(one, path);
     if (volume) return volume;
   }

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import type { RepoPath } from '../host.ts';
 import type { Plan } from '../ir/ir.ts';
@@ -7,7 +8,7 @@ import { sandboxDriver } from '../runner/drivers/sandbox/sandbox.ts';
 import { startViewServer } from '../runner/fuse/start.ts';
 import { openClones } from '../runner/input/clones.ts';
 import { readGitFacts } from '../runner/input/git-facts.ts';
-import { createGit } from '../runner/input/git.ts';
+import { createGit, type Git } from '../runner/input/git.ts';
 import { openRepository } from '../runner/input/repository.ts';
 import { runSecrets } from '../runner/input/run-secrets.ts';
 import { runVariables } from '../runner/input/run-variables.ts';
@@ -122,9 +123,24 @@ export async function openRun(given: {
     repository: facts.repositoryId,
     architecture: process.arch,
     network: 'outward',
-    scope: { own: scope(branch), readable: [scope(branch), scope('')] },
+    scope: {
+      own: scope(branch),
+      readable: async () => [scope(branch), scope(await defaultBranch(git, signal))],
+    },
+    hostMemoryBytes: totalmem(),
   };
   return { ports, warnings, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+}
+
+/** The branch that others fork from, as `origin` says; `main` where it says nothing. */
+async function defaultBranch(git: Git, signal: AbortSignal): Promise<string> {
+  const { code, stdout } = await git.run(['symbolic-ref', '--short', 'refs/remotes/origin/HEAD'], { signal });
+  return code === 0
+    ? stdout
+        .toString('utf8')
+        .trim()
+        .replace(/^[^/]*\//, '')
+    : 'main';
 }
 
 /** Where Docker keeps its logins. */

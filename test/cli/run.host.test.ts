@@ -107,7 +107,7 @@ describe('a run that is stopped', () => {
     writeFileSync(join(here.repo, 'Layerfile'), 'FROM vm/debian:12\nRUN echo kept\nRUN echo other\n');
     expect(layer(here, 'run').stdout).toContain('skipped 1 of 2 steps');
     expect(layer(here, 'run').stdout).toContain('skipped 2 of 2 steps');
-    const layers = join(here.store, 'v2', 'layers');
+    const layers = join(here.store, 'v4', 'layers');
     // What the killed run had begun is gone: each directory left is named by an instance.
     for (const name of readdirSync(layers)) expect(readdirSync(join(layers, name))).toEqual(['layers']);
   });

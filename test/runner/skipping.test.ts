@@ -62,14 +62,16 @@ describe('a step runs again', () => {
   });
 
   test.each<[string, Parameters<FakeWorld['run']>[0]]>([
-    ['another repository', { repository: 'elsewhere' }],
-    ['another architecture', { architecture: 'arm64' }],
-    ['another base', { baseDigest: 'sha256:newer' }],
-    ['another snapshot format', { driver: (driver: Driver) => ({ ...driver, format: 'fake-2' }) }],
-  ])('on %s', async (_what, options) => {
+    ['this is another repository', { repository: 'elsewhere' }],
+    ['this is another architecture (arm64, was x64)', { architecture: 'arm64' }],
+    ['the base machine changed', { baseDigest: 'sha256:newer' }],
+    ['layer keeps its results in another way now', { driver: (driver: Driver) => ({ ...driver, format: 'fake-2' }) }],
+  ])('where %s', async (reason, options) => {
     const world = new FakeWorld(two);
     await world.run();
-    expect((await world.run(options)).ran).toHaveLength(2);
+    const { ran, reasons } = await world.run(options);
+    expect(ran).toHaveLength(2);
+    expect(reasons).toEqual([`Layerfile COPY . /app: ${reason}`]);
     expect((await world.run()).ran).toEqual([]);
   });
 
@@ -77,7 +79,10 @@ describe('a step runs again', () => {
     const world = new FakeWorld(two);
     await world.run();
     world.edit({ Layerfile: two.Layerfile.replace('COPY', 'MEMORY 1G\nCOPY') });
-    expect((await world.run()).ran).toHaveLength(2);
+    expect(await world.run()).toMatchObject({
+      ran: ['cat /app/one', 'cat /app/two'],
+      reasons: ['Layerfile COPY . /app: MEMORY changed'],
+    });
   });
 
   test('where what it observed is no longer copied', async () => {

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { basesDirectory } from './bases.ts';
+import { testBases } from './base-machine.ts';
 import { layerProgram } from './layer-program.ts';
 
 /** What lies at a path: a file's text or bytes, also executable, a link, a directory, or nothing. */
@@ -91,7 +91,7 @@ export function openWorkshop(where: string = tmpdir()): Workshop {
         PATH: process.env['PATH'],
         HOME: directory,
         LAYER_STORE: options.store ?? store,
-        LAYER_BASES: basesDirectory(),
+        LAYER_BASES: testBases,
         LAYER_DEBUG: '1',
         GIT_CONFIG_GLOBAL: '/dev/null',
         ...env,

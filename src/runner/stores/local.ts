@@ -94,9 +94,10 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
       return (candidates.all(key) as unknown as InstanceRow[]).map((row) => fromRow(row, root));
     },
     async siblings(parent, layer) {
+      const where = parent === null ? 'first = 1 and layer = ?' : 'layer = ? and parent = ?';
       const rows = database
-        .prepare('select title, parts from instances where parent = ? and layer = ? order by sequence desc limit 20')
-        .all(parent, layer) as unknown as { title: string; parts: string }[];
+        .prepare(`select title, parts from instances where ${where} order by sequence desc limit 20`)
+        .all(...(parent === null ? [layer] : [layer, parent])) as unknown as { title: string; parts: string }[];
       return rows.map(({ title, parts }) => ({ title, keyParts: JSON.parse(parts) as readonly KeyPart[] }));
     },
     async insert(instance) {
@@ -228,27 +229,11 @@ function insert(
   }: { readonly database: DatabaseSync; readonly root: string; readonly boot: string; readonly repository: string },
 ): void {
   const row = toRow(instance, root);
+  const columns = { ...row, boot, repository };
+  const names = Object.keys(columns);
   database
-    .prepare(
-      `insert into instances
-         (id, parent, key, parts, title, layer, observations, state, view, exit_code, output_tail, duration_ms, created_at, used_at, boot, data, not_kept, repository)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    )
-    .run(
-      ...[
-        row.id,
-        row.parent,
-        row.key,
-        row.parts,
-        row.title,
-        row.layer,
-        row.observations,
-        row.state,
-        row.view,
-        row.exit_code,
-      ],
-      ...[row.output_tail, row.duration_ms, row.created_at, row.used_at, boot, row.data, row.not_kept, repository],
-    );
+    .prepare(`insert into instances (${names.join(', ')}) values (${names.map((name) => `:${name}`).join(', ')})`)
+    .run(columns);
   const refer = database.prepare('insert into layers values (?, ?)');
   for (const path of instance.data ? layerPaths(instance.data) : []) refer.run(row.id, relative(root, path));
   database

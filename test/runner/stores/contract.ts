@@ -15,6 +15,7 @@ export function anInstance(change: Partial<Instance> = {}): Instance {
     id: count.toString(16).padStart(32, '0') as InstanceId,
     parent: 'a'.repeat(64) as InstanceId,
     key: 'k'.repeat(64) as StepKey,
+    first: false,
     keyParts: [{ name: 'instruction', value: '"RUN make"' }],
     title: 'RUN make',
     layer: 'web',
@@ -108,6 +109,9 @@ export function describeStore(name: string, make: () => { readonly open: () => T
       await store.insert(other);
       expect(await store.siblings(other.parent, 'web')).toEqual([{ title: other.title, keyParts: other.keyParts }]);
       expect(await store.siblings(other.parent, 'api')).toEqual([]);
+      expect(await store.siblings(null, 'web')).toEqual([]);
+      await store.insert(anInstance({ first: true, parent: 'b'.repeat(64) as InstanceId }));
+      expect(await store.siblings(null, 'web')).toHaveLength(1);
     });
 
     it('says so where the files of a snapshot are gone', async () => {

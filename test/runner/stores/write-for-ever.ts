@@ -16,6 +16,7 @@ for (;;) {
     id: randomBytes(16).toString('hex') as InstanceId,
     parent: 'a'.repeat(64) as InstanceId,
     key: 'k'.repeat(64) as StepKey,
+    first: false,
     keyParts: [],
     title: 'RUN make',
     layer: 'web',

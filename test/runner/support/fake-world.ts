@@ -99,7 +99,8 @@ export class FakeWorld {
       repository: options.repository ?? 'here',
       architecture: options.architecture ?? 'x64',
       network: 'none',
-      scope: { own: 'main', readable: ['main'] },
+      scope: { own: 'main', readable: async () => ['main'] },
+      hostMemoryBytes: 2 ** 40,
     };
     const events: Event[] = [];
     const outcome = await run({

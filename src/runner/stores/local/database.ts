@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /** Another number is another directory: old stores are left alone and never misread. A test pins the schema to it. */
-export const formatVersion = 3;
+export const formatVersion = 4;
 
 export const schema = `
 create table if not exists meta (key text primary key, value text not null) strict;
@@ -12,6 +12,7 @@ create table if not exists instances (
   id text not null unique,
   parent text not null,
   key text not null,
+  first integer not null,
   parts text not null,
   title text not null,
   layer text not null,
@@ -32,6 +33,7 @@ create table if not exists instances (
 ) strict;
 create index if not exists instances_key on instances (key);
 create index if not exists instances_parent on instances (parent);
+create index if not exists instances_first on instances (layer) where first = 1;
 create table if not exists layers (instance text not null, path text not null) strict;
 create index if not exists layers_instance on layers (instance);
 create table if not exists volumes (

@@ -12,6 +12,7 @@ export interface InstanceRow {
   readonly id: string;
   readonly parent: string;
   readonly key: string;
+  readonly first: number;
   readonly parts: string;
   readonly title: string;
   readonly layer: string;
@@ -33,6 +34,7 @@ export function toRow(instance: Instance, root: string): InstanceRow {
     id: instance.id,
     parent: instance.parent,
     key: instance.key,
+    first: instance.first ? 1 : 0,
     parts: JSON.stringify(instance.keyParts),
     title: instance.title,
     layer: instance.layer,
@@ -57,6 +59,7 @@ export function fromRow(row: InstanceRow, root: string): Instance {
     id: row.id as InstanceId,
     parent: row.parent as InstanceId,
     key: row.key as StepKey,
+    first: row.first === 1,
     keyParts: JSON.parse(row.parts) as readonly KeyPart[],
     title: row.title,
     layer: row.layer,
