@@ -108,20 +108,34 @@ function check(
   const views = view === null ? position.views : [...position.views, view];
   const broken = brokenRead(instance.observations, views);
   if (broken) return { kind: 'miss', reason: broken.reason };
+  return { kind: 'hit', instance, position: after(instance, keyed, { position, views }) };
+}
+
+/** What holds after a step if `instance` is its result, whether or not all that it saw still holds. */
+export function resultAt(
+  instance: Instance,
+  keyed: KeyedStep,
+  { position, context }: { readonly position: Position; readonly context: RunContext },
+): Position {
+  const view = viewOf(instance, keyed, context);
+  return after(instance, keyed, { position, views: view === null ? position.views : [...position.views, view] });
+}
+
+function after(
+  instance: Instance,
+  keyed: KeyedStep,
+  { position, views }: { readonly position: Position; readonly views: readonly View[] },
+): Position {
   return {
-    kind: 'hit',
-    instance,
-    position: {
-      ...position,
-      next: position.next + 1,
-      instance: instance.id,
-      state: instance.state,
-      views,
-      aws: keyed.instruction.kind === 'awsLink' ? keyed.instruction.region : position.aws,
-      data: instance.data,
-      notKept: instance.data === null ? (instance.notKept ?? position.notKept) : null,
-      found: true,
-    },
+    ...position,
+    next: position.next + 1,
+    instance: instance.id,
+    state: instance.state,
+    views,
+    aws: keyed.instruction.kind === 'awsLink' ? keyed.instruction.region : position.aws,
+    data: instance.data,
+    notKept: instance.data === null ? (instance.notKept ?? position.notKept) : null,
+    found: true,
   };
 }
 

@@ -4,10 +4,10 @@ import { copiesOf, runnersOf, type Runner } from '../ir/runners.ts';
 import { chainOf, type Chain } from './chain.ts';
 import type { Forced, Mode, Root, RunContext, Slots } from './context.ts';
 import type { Listener, RunnerName, RunnerOutcome } from './events.ts';
-import { rootInstance, rootParts, type RootFacts } from './key.ts';
 import { runnerName } from './names.ts';
 import type { RunPorts } from './ports.ts';
 import { startPosition, type Position } from './position.ts';
+import { rootOn } from './root.ts';
 import { runTo, type RunnerEnd } from './runner.ts';
 
 /** A runner and how it ended. */
@@ -174,16 +174,7 @@ async function rootOf(context: RunContext): Promise<Root | RunnerEnd> {
     if ('failure' in base) return { kind: 'broken', why: base.failure };
     digest = base.digest;
   }
-  const facts: RootFacts = {
-    baseDigest: digest,
-    driver: ports.driver.name,
-    driverFormat: ports.driver.format,
-    architecture: ports.architecture,
-    network: ports.network,
-    memoryBytes: chain.memoryBytes,
-    repository: ports.repository,
-  };
-  return { id: rootInstance(facts), parts: rootParts(facts) };
+  return rootOn(digest, context);
 }
 
 async function cloneOnce(
