@@ -23,6 +23,16 @@ if (earthfileOutputs.some((name) => !read(name).startsWith(earthfileStamp()))) {
   await attempt(generateEarthfile, earthfileInputs[0]);
 }
 
+const shellInputs = ['targets/shell/layer-sh.sh', 'grammar/generate.ts'];
+const shellOutput = 'targets/shell/generated-layer-sh.ts';
+if (!read(shellOutput).startsWith(madeFrom(shellInputs.map(read)))) generateShell();
+
+/** The shell of compiled Layerfiles as a module: emitters are pure, so they cannot read it. */
+function generateShell(): void {
+  const text = `/** See layer-sh.sh. */\nexport const layerShell = ${JSON.stringify(read('targets/shell/layer-sh.sh'))};\n`;
+  write(shellOutput, `${madeFrom(shellInputs.map(read))}${text}`);
+}
+
 async function attempt(make: () => Promise<void>, grammar: string | undefined): Promise<void> {
   try {
     await make();

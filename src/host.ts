@@ -33,7 +33,7 @@ export interface RepoReader {
   layerfiles(): Promise<readonly RepoPath[]>;
 }
 
-/** Writes a whole file at once: staged beside the target and renamed, so that nobody ever sees half of it. */
+/** Writes a whole file at once: staged beside the target and renamed, so that nobody ever sees half of it. Directories that are missing are made. */
 export interface FileWriter {
   write(path: string, content: string | Uint8Array): Promise<void>;
 }

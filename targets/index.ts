@@ -1,4 +1,19 @@
 import type { Target } from '../src/target.ts';
+import type { EmitOptions } from './github-actions/emit.ts';
+import { githubActions } from './github-actions/github-actions.ts';
+
+/** What every target may be told; each heeds what concerns it. */
+export interface TargetOptions {
+  readonly github: EmitOptions;
+}
+
+/** What targets do if nobody says otherwise. */
+export const defaultOptions: TargetOptions = { github: { background: 'native', inherit: 'inline', engine: null } };
 
 /** Every target, by the name that `layer compile --target` takes. */
-export const targets: readonly Target[] = [];
+export const targets: Readonly<Record<string, (options: TargetOptions) => Target>> = {
+  github: ({ github }) => githubActions(github),
+};
+
+export { ownAction, type Engine } from './github-actions/engine.ts';
+export { pinsReport } from './github-actions/pins.ts';

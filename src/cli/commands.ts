@@ -39,6 +39,10 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'says what this host can do, and what would mend the rest',
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
+  compile: {
+    summary: 'writes a workflow for GitHub Actions, or an Earthfile',
+    load: async () => (await import('./commands/compile.ts')).compile,
+  },
   explain: {
     summary: 'explains diagnostics and instructions',
     load: async () => (await import('./commands/explain.ts')).explain,

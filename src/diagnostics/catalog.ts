@@ -2,6 +2,7 @@ import { cacheCatalog } from './catalog/cache.ts';
 import { configCatalog } from './catalog/config.ts';
 import { earthfileCatalog } from './catalog/earthfile.ts';
 import { fileCatalog } from './catalog/file.ts';
+import { githubCatalog } from './catalog/github.ts';
 import { graphCatalog } from './catalog/graph.ts';
 import { languageCatalog } from './catalog/language.ts';
 import { lintCatalog } from './catalog/lint.ts';
@@ -22,6 +23,7 @@ export const catalog = {
   ...cacheCatalog,
   ...targetCatalog,
   ...earthfileCatalog,
+  ...githubCatalog,
 };
 
 export type Code = keyof typeof catalog;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { FileWriter } from '../host.ts';
 
@@ -8,6 +8,7 @@ export const fileWriter: FileWriter = {
   async write(path, content) {
     const target = await realpath(path).catch(() => path);
     const before = await stat(target).catch(() => null);
+    await mkdir(dirname(target), { recursive: true });
     const staged = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
     try {
       const file = await open(staged, 'wx', before ? before.mode & 0o7777 : 0o666);

@@ -16,6 +16,12 @@ describe('write', () => {
     expect(readdirSync(root).sort()).toEqual(['made', 'old']);
   });
 
+  test('makes the directories that are missing', async () => {
+    const root = scratch();
+    await fileWriter.write(join(root, 'a/b/made'), 'made');
+    expect(readFileSync(join(root, 'a/b/made'), 'utf8')).toBe('made');
+  });
+
   test('writes what a link leads to', async () => {
     const root = scratch({ 'a/real': 'old', link: { link: 'a/real' } });
     await fileWriter.write(join(root, 'link'), 'new');

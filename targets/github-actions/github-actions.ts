@@ -1,0 +1,39 @@
+import type { Plan } from '../../src/ir/ir.ts';
+import type { OutputFile, Target } from '../../src/target.ts';
+import { layerShell } from '../shell/generated-layer-sh.ts';
+import { sourcesDigest } from '../sources-digest.ts';
+import { checkPlan } from './check.ts';
+import { workflowOf, type EmitOptions } from './emit.ts';
+import { shellPath } from './prepare.ts';
+import { printWorkflow } from './print.ts';
+import { support } from './support.ts';
+
+/** GitHub Actions: one workflow for a repository's Layerfiles, and the shell that its steps run by. */
+export function githubActions(options: EmitOptions): Target {
+  const { engine } = options;
+  return {
+    name: 'github',
+    title: 'GitHub Actions',
+    support: engine === null ? support : engineSupport,
+    check: (plan) => checkPlan(plan, options),
+    emit(plan: Plan): readonly OutputFile[] {
+      const head = [
+        'Compiled from Layerfiles by `layer compile --target github`; change those, not this.',
+        `sources: ${sourcesDigest(plan)}`,
+      ];
+      const content = printWorkflow(workflowOf(plan, options), head);
+      const workflow: OutputFile = { path: '.github/workflows/layer.yml', content, executable: false };
+      const shell: OutputFile = { path: shellPath, content: layerShell, executable: true };
+      return engine === null ? [workflow, shell] : [workflow];
+    },
+  };
+}
+
+/** `layer run` does the thing itself; only what a job is made from is GitHub's. */
+const engineSupport: Target['support'] = {
+  ...(Object.fromEntries(Object.keys(support).map((kind) => [kind, { level: 'native' }])) as Target['support']),
+  button: {
+    level: 'emulated',
+    how: 'a person approves an environment, which must have required reviewers; what stands behind it is a second job, which restores what the first one saved',
+  },
+};
