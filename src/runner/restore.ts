@@ -49,6 +49,9 @@ export async function openMachine(
     signal,
   });
   if ('failure' in base) return { kind: 'broken', why: base.failure };
+  if (context.root?.parts.some((part) => part.name === 'base' && part.value !== base.digest)) {
+    return { kind: 'broken', why: `${chain.machine.name} became another one meanwhile: run again` };
+  }
   const aws: { variables: Readonly<Record<string, string>> } = { variables: {} };
   if (from.aws !== null) {
     const found = await ports.secrets.aws(from.aws);

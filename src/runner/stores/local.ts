@@ -15,7 +15,7 @@ import { formatVersion, openDatabase, transaction, writeFailure } from './local/
 import { fromRow, layerPaths, toRow, type InstanceRow } from './local/instance-rows.ts';
 import { copyLayer } from './local/layer-copy.ts';
 import { openHistory } from './local/history.ts';
-import { bootId, startTime } from './local/process-identity.ts';
+import { bootId, processNamespace, startTime } from './local/process-identity.ts';
 import { openRecords } from './local/records.ts';
 import { openRetention } from './local/retention.ts';
 
@@ -48,7 +48,7 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
   mkdirSync(join(root, 'layers'), { recursive: true, mode: 0o700 });
   const database = openDatabase(root);
   const boot = bootId();
-  const session = openSession(database, boot);
+  const session = openSession(database);
   let changed = dropUnsynced(database, boot);
   const hmacKey = (database.prepare(`select value from meta where key = 'hmac'`).get() as { value: string }).value;
   const candidates = database.prepare('select * from instances where key = ? and retired = 0 order by sequence desc');
@@ -87,7 +87,7 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
   };
   return {
     ...openRecords(database, root),
-    ...openRetention({ database, root, boot, session, directory, touched }),
+    ...openRetention({ database, root, session, directory, touched }),
     ...openHistory(database, user),
     hmacKey,
     async candidates(key) {
@@ -185,22 +185,22 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
       });
     },
     async collect() {
-      return { directories: collect(database, { root, boot, without: null }) };
+      return { directories: collect(database, { root, without: null }) };
     },
     async [Symbol.asyncDispose]() {
       if (!database.isOpen) return;
-      if (changed) collect(database, { root, boot, without: session });
+      if (changed) collect(database, { root, without: session });
       database.prepare('delete from sessions where id = ?').run(session);
       database.close();
     },
   };
 }
 
-function openSession(database: DatabaseSync, boot: string): string {
+function openSession(database: DatabaseSync): string {
   const id = randomBytes(8).toString('hex');
   database
     .prepare('insert into sessions values (?, ?, ?, ?, ?)')
-    .run(id, process.pid, startTime(process.pid) ?? '', boot, Date.now());
+    .run(id, process.pid, startTime(process.pid) ?? '', processNamespace(), Date.now());
   return id;
 }
 

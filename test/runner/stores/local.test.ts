@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -52,6 +52,33 @@ describe('local store', () => {
     await using again = openLocalStore(directory);
     await again.collect();
     expect([existsSync(safe), existsSync(lost)]).toEqual([true, false]);
+  });
+
+  it('leaves what processes of another container may be using', async () => {
+    const directory = scratch();
+    const layer = await (async () => {
+      await using store = openLocalStore(directory);
+      return aLayer(store);
+    })();
+    mkdirSync(layer, { recursive: true });
+    const database = new DatabaseSync(join(directory, `v${formatVersion}`, 'store.db'));
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const session = database.prepare('insert into sessions values (?, 4000000, ?, ?, ?)');
+    session.run('foreign', '1', `${boot} pid:[1]`, Date.now());
+    const name = relative(join(directory, `v${formatVersion}`, 'layers'), layer).split('/')[0] ?? '';
+    database.prepare('insert or replace into directories values (?, ?, null)').run(name, 'foreign');
+    {
+      await using store = openLocalStore(directory);
+      await aLayer(store);
+    }
+    expect(existsSync(layer)).toBe(true);
+    database.exec('update sessions set opened_at = 0');
+    database.close();
+    {
+      await using store = openLocalStore(directory);
+      await aLayer(store);
+    }
+    expect(existsSync(layer)).toBe(false);
   });
 
   it('opens after its process was killed at any instant, and several may write at once', () => {

@@ -33,13 +33,12 @@ export function openRetention(given: {
   readonly database: DatabaseSync;
   readonly root: string;
   readonly directory: string;
-  readonly boot: string;
   readonly session: string;
   /** Called when something may have become unused. */
   readonly touched: () => void;
 }): Retention {
-  const { database, root, directory, boot, session, touched } = given;
-  const others = (): number => livingSessions(database, boot).filter((one) => one.id !== session).length;
+  const { database, root, directory, session, touched } = given;
+  const others = (): number => livingSessions(database).filter((one) => one.id !== session).length;
 
   return {
     async holdings() {
@@ -72,7 +71,7 @@ export function openRetention(given: {
         for (const id of forgotten) forget.run(id);
       });
       const left = removeSides(unwanted, { database, root, directory, alone: () => others() === 0 });
-      collect(database, { root, boot, without: session });
+      collect(database, { root, without: session });
       return { left };
     },
     async pin({ id, name, trail }) {
