@@ -1,4 +1,10 @@
-import { play } from './stage.ts';
+import { attributes } from './scenarios/attributes.ts';
 import { names } from './scenarios/names.ts';
+import { reads } from './scenarios/reads.ts';
+import { writes } from './scenarios/writes.ts';
+import { play } from './stage.ts';
 
 play('names', names);
+play('reads', reads);
+play('attributes and links', attributes);
+play('writes', writes);
