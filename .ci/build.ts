@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 const entries: Readonly<Record<string, string>> = {
   main: 'src/cli/main.ts',
   'view-server': 'src/runner/fuse/main.ts',
+  action: 'src/action/main.ts',
+  post: 'src/action/post.ts',
 };
 
 /** Files that programs read from beside themselves (`new URL('./name', import.meta.url)`), hence all in one directory. */

@@ -1,11 +1,15 @@
 import type { LayerId } from '../ir/ir.ts';
 import type { Event, RunnerName, RunnerOutcome, RunOutcome, StepName } from '../runner/events.ts';
 
-interface StepRecord {
+/** What became of a step. */
+export interface StepRecord {
   readonly step: StepName;
   readonly skipped: boolean;
-  /** Saved, where it was skipped; taken, where it ran. */
+  /** Saved, where it was skipped; taken, where it ran; 0 where it did not end. */
   readonly ms: number;
+  /** How many observations held, or were made. */
+  readonly reads: number;
+  /** Why it ran by itself; null where it was skipped, or followed another. */
   readonly reason: string | null;
 }
 
@@ -21,6 +25,8 @@ export interface Summary {
   readonly skipped: number;
   readonly total: number;
   readonly savedMs: number;
+  /** All of them, in the order of the Layerfiles. */
+  readonly steps: readonly StepRecord[];
   /** Steps that ran because of themselves, with the reason; in the order of the Layerfiles. */
   readonly reruns: readonly { readonly step: StepName; readonly reason: string }[];
   readonly failures: readonly Failure[];
@@ -51,13 +57,21 @@ export function createSummary(): SummaryBuilder {
           layers = event.layers;
           break;
         case 'stepSkipped':
-          steps.set(keyOf(event.step), { step: event.step, skipped: true, ms: event.savedMs, reason: null });
+          steps.set(keyOf(event.step), {
+            ...{ step: event.step, skipped: true, ms: event.savedMs },
+            ...{ reads: event.reads, reason: null },
+          });
           break;
         case 'stepStarted': {
           const reason = event.because === 'cause' ? event.reason : null;
           const key = keyOf(event.step);
           const before = steps.get(key);
-          steps.set(key, { step: event.step, skipped: false, ms: 0, reason: before?.reason ?? reason });
+          steps.set(key, { step: event.step, skipped: false, ms: 0, reads: 0, reason: before?.reason ?? reason });
+          break;
+        }
+        case 'stepEnded': {
+          const before = steps.get(keyOf(event.step));
+          if (before) steps.set(keyOf(event.step), { ...before, ms: event.durationMs, reads: event.reads });
           break;
         }
         case 'stepFailed':
@@ -84,6 +98,7 @@ export function createSummary(): SummaryBuilder {
         skipped: skipped.length,
         total: all.length,
         savedMs: skipped.reduce((sum, one) => sum + one.ms, 0),
+        steps: all,
         reruns: all.flatMap(({ step, skipped: was, reason }) => (was || reason === null ? [] : [{ step, reason }])),
         failures,
         others,

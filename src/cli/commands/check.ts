@@ -9,7 +9,7 @@ import { checkEarthfiles, isEarthfile } from '../earthfiles.ts';
 import { exit, type ExitCode } from '../../exit.ts';
 import { layerfileOperands } from '../layerfile-operands.ts';
 import { counted, countProblems, terminalReport } from '../report.ts';
-import { select, type Selection } from '../selection.ts';
+import { select, type Selection } from '../../world/selection.ts';
 
 type Format = 'terminal' | 'github' | 'sarif' | 'json';
 

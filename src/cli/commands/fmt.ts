@@ -8,7 +8,7 @@ import { command } from '../command.ts';
 import { exit } from '../../exit.ts';
 import { layerfileOperands } from '../layerfile-operands.ts';
 import { counted, terminalReport } from '../report.ts';
-import { select, type Selection } from '../selection.ts';
+import { select, type Selection } from '../../world/selection.ts';
 import { codeOf } from './check.ts';
 
 export const fmt = command({

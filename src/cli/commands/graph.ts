@@ -10,7 +10,7 @@ import { mermaid } from '../../graph/mermaid.ts';
 import { svg } from '../../graph/svg.ts';
 import { layerfileOperands } from '../layerfile-operands.ts';
 import { countProblems, terminalReport } from '../report.ts';
-import { select } from '../selection.ts';
+import { select } from '../../world/selection.ts';
 import { codeOf } from './check.ts';
 
 type Format = 'mermaid' | 'dot' | 'svg' | 'json' | 'spans';

@@ -1,16 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { compile } from '../../compile/compile.ts';
 import { run as runPlan } from '../../runner/run.ts';
-import type { RunOutcome } from '../../runner/events.ts';
 import { choice, flag, number, text, texts } from '../args.ts';
 import { command } from '../command.ts';
 import { exit, type ExitCode } from '../../exit.ts';
 import { layerfileOperands } from '../layerfile-operands.ts';
 import { terminalReport } from '../report.ts';
 import { forcing } from '../run/force.ts';
+import { codeOfRun } from '../../world/exit-code.ts';
 import { openRun } from '../../world/open.ts';
 import { progressKinds, reporterFor } from '../run/reporter.ts';
-import { select } from '../selection.ts';
+import { select } from '../../world/selection.ts';
 import { codeOf } from './check.ts';
 
 export const run = command({
@@ -91,18 +91,3 @@ export const run = command({
     }
   },
 });
-
-function codeOfRun(outcome: RunOutcome): ExitCode {
-  switch (outcome) {
-    case 'passed':
-      return exit.done;
-    case 'failed':
-      return exit.stepFailed;
-    case 'broken':
-      return exit.hostFailed;
-    case 'waiting':
-      return exit.waiting;
-    case 'interrupted':
-      return exit.interrupted;
-  }
-}
