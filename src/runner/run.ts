@@ -50,16 +50,14 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   }
   if (signal.aborted) return end('interrupted');
 
-  const unavailable = await ports.driver.unavailable();
-  if (unavailable !== null) {
-    listener({ kind: 'note', runner: null, level: 'warning', message: unavailable });
-    return end('broken');
-  }
-  const inputs = await ports.inputs.freeze(signal);
-  if ('failure' in inputs) {
-    listener({ kind: 'note', runner: null, level: 'warning', message: inputs.failure });
+  const broken = (why: string): RunOutcome => {
+    listener({ kind: 'note', runner: null, level: 'warning', message: why });
     return end(signal.aborted ? 'interrupted' : 'broken');
-  }
+  };
+  const unavailable = await ports.driver.unavailable();
+  if (unavailable !== null) return broken(`this host cannot run machines: ${unavailable}`);
+  const inputs = await ports.inputs.freeze(signal);
+  if ('failure' in inputs) return broken(inputs.failure);
   const finished = await schedule({
     ...common,
     mode: { kind: 'work', inputs },

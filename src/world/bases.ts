@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { prepareBase } from '../runner/bases/prepare.ts';
+import { clearStaging, prepareBase } from '../runner/bases/prepare.ts';
 import { describeBaseFailure } from '../runner/bases/failure.ts';
 import type { BaseHost, BaseProgress } from '../runner/bases/host.ts';
 import { readResolution, recordKey } from '../runner/bases/records.ts';
@@ -8,6 +8,7 @@ import type { Bases } from '../runner/ports.ts';
 
 /** Base machines as the runner asks for them. */
 export function runBases(host: BaseHost): Bases {
+  let cleared: Promise<void> | null = null;
   return {
     async digest(machine) {
       const record = await readResolution(host.directory, recordKey(machine.name, machine.source, host.architecture));
@@ -16,6 +17,7 @@ export function runBases(host: BaseHost): Bases {
       return existsSync(described) ? record.digest : null;
     },
     async provide(machine, { progress, signal }) {
+      await (cleared ??= clearStaging(host));
       let shown = '';
       const prepared = await prepareBase({
         name: machine.name,
@@ -34,6 +36,18 @@ export function runBases(host: BaseHost): Bases {
   };
 }
 
+/** What mmdebstrap and apt say when they begin something that takes long, and how a person calls it; the rest of their talk tells nobody anything. */
+const phases: readonly (readonly [chatter: RegExp, phase: string])[] = [
+  [/^running apt-get update/, 'reading the list of packages'],
+  [/^downloading packages with apt/, 'downloading packages'],
+  [/^extracting archives/, 'unpacking packages'],
+  [/^installing (essential|remaining) packages/, 'installing packages'],
+  [/^creating tarball/, 'packing'],
+  [/^(Reading package lists|Hit:|Get:)/, 'reading the list of packages'],
+  [/^Setting up /, 'installing packages'],
+  [/^apt-get install /, 'installing mmdebstrap on this host'],
+];
+
 const megabyte = 1024 * 1024;
 
 function progressLine(event: BaseProgress): string | null {
@@ -46,7 +60,7 @@ function progressLine(event: BaseProgress): string | null {
       return `downloading: ${tenth(event.bytes, event.totalBytes)} of ${Math.ceil(event.totalBytes / megabyte)} MB`;
     case 'building':
     case 'installing':
-      return event.line;
+      return phases.find(([chatter]) => chatter.test(event.line))?.[1] ?? null;
     case 'unpacking':
       return 'unpacking';
     case 'falling-back':

@@ -24,6 +24,7 @@ export function runInputs(given: {
   readonly blobs: string;
   /** A directory for manifests, of this run alone. */
   readonly scratch: () => Promise<string>;
+  readonly note: (level: 'info' | 'warning', message: string) => void;
 }): Inputs {
   const { plan, clones, blobs } = given;
   const sources = sourcesByTree(plan);
@@ -48,14 +49,31 @@ export function runInputs(given: {
     async freeze(signal) {
       const directory = await given.scratch();
       const frozen = new Map<string, { readonly frozen: Frozen; readonly input: RepositoryInput }>();
-      for (const [name, specs] of sources) {
-        const input = inputOf(name);
-        frozen.set(name, { frozen: await input.freeze({ specs, shownMtimeNs: null, signal }), input });
-        input.save();
+      const slow = setTimeout(() => given.note('info', 'reading the files of the repository'), slowMs);
+      try {
+        for (const [name, specs] of sources) {
+          const input = inputOf(name);
+          const one = await input.freeze({ specs, shownMtimeNs: null, signal });
+          frozen.set(name, { frozen: one, input });
+          input.save();
+          if (one.unreadable.length > 0) given.note('warning', unreadable(one.unreadable));
+        }
+      } finally {
+        clearTimeout(slow);
       }
       return frozenInputs({ frozen, clones, directory, blobs });
     },
   };
+}
+
+/** A person who waits this long wants to know what for. */
+const slowMs = 800;
+const namedAtMost = 5;
+
+function unreadable(paths: readonly RepoPath[]): string {
+  const named = paths.slice(0, namedAtMost).map((path) => path || 'the repository itself');
+  const rest = paths.length > named.length ? ` and ${paths.length - named.length} more` : '';
+  return `cannot be read, so no machine sees what is in it: ${named.join(', ')}${rest}`;
 }
 
 function frozenInputs({
@@ -112,6 +130,12 @@ function frozenInputs({
   };
 }
 
+/** A variable may name anything, git's own directory too. */
+const everything: ViewSpec['sources'] = [
+  { path: '' as RepoPath, glob: false },
+  { path: '.git' as RepoPath, glob: false },
+];
+
 /** What the COPYs of a plan name, by tree; the whole tree where a variable decides. */
 function sourcesByTree(plan: Plan): ReadonlyMap<string, readonly Pick<ViewSpec, 'sources'>[]> {
   const trees = new Map<string, Pick<ViewSpec, 'sources'>[]>();
@@ -120,7 +144,7 @@ function sourcesByTree(plan: Plan): ReadonlyMap<string, readonly Pick<ViewSpec, 
     for (const step of layer.steps) {
       if (step.kind !== 'copy') continue;
       const sources = step.sources.flatMap((source): ViewSpec['sources'] => {
-        if (source.path.parts.some((part) => typeof part !== 'string')) return [{ path: '' as RepoPath, glob: false }];
+        if (source.path.parts.some((part) => typeof part !== 'string')) return everything;
         const found = resolveSource(
           step.from,
           expandSource(source, () => null),

@@ -14,12 +14,13 @@ import { runSecrets } from '../runner/input/run-secrets.ts';
 import { runVariables } from '../runner/input/run-variables.ts';
 import { readSecrets } from '../runner/input/secrets.ts';
 import { branchOf, parseOverrides } from '../runner/input/variables.ts';
+import type { Listener } from '../runner/events.ts';
 import type { RunPorts } from '../runner/ports.ts';
-import { openLocalStore } from '../runner/stores/local.ts';
 import type { Host } from '../node-host.ts';
 import { runBases } from './bases.ts';
 import { runExpose } from './expose.ts';
 import { runInputs } from './inputs.ts';
+import { openStore } from './open-store.ts';
 import { terminalPress } from './press.ts';
 import { storeDirectory } from './store-directory.ts';
 
@@ -49,6 +50,7 @@ export async function openRun(given: {
   readonly plan: Plan;
   readonly root: string;
   readonly context: { readonly host: Host; readonly signal: AbortSignal };
+  readonly listener: Listener;
 }): Promise<World | { readonly problem: string } | { readonly failure: string }> {
   const { options, plan, context } = given;
   const { host, signal } = context;
@@ -67,11 +69,14 @@ export async function openRun(given: {
   const branch = overrides.overrides['GIT_BRANCH'] ?? branchOf(facts, env);
   const warnings: string[] = [...secrets.warnings, ...(facts.warning === null ? [] : [facts.warning])];
 
-  const store = openLocalStore(directory, { repository: facts.repositoryId, root });
+  const store = openStore(directory, { repository: facts.repositoryId, root });
+  if ('failure' in store) return store;
   const blobs = join(directory, 'blobs');
   const hidden = hiddenIn(root, directory);
   const scope = (name: string): string => JSON.stringify([facts.repositoryId, name]);
-  const warn = (message: string): void => context.host.terminal.error(`warning: ${message}\n`);
+  const note = (level: 'info' | 'warning', message: string): void =>
+    given.listener({ kind: 'note', runner: null, level, message });
+  const warn = (message: string): void => note('warning', message);
   const variables = runVariables({
     ...{ git: facts, directoryName: basename(root), host: env, previewPort },
     ...{ jobId: await store.nextJob(), overrides: overrides.overrides },
@@ -110,6 +115,7 @@ export async function openRun(given: {
       }),
       blobs,
       scratch: () => store.directory(),
+      note,
     }),
     variables,
     secrets: runSecrets({ secrets: secrets.secrets, host: env }),

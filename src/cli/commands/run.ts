@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
-import { compile } from '../../compile/compile.ts';
 import { run as runPlan } from '../../runner/run.ts';
 import { choice, flag, number, text, texts } from '../args.ts';
 import { command } from '../command.ts';
 import { exit, type ExitCode } from '../../exit.ts';
 import { layerfileOperands } from '../layerfile-operands.ts';
 import { terminalReport } from '../report.ts';
+import { elevate, watchWhoElevated } from '../run/elevate.ts';
+import { compileFetched } from '../run/fetched.ts';
 import { forcing } from '../run/force.ts';
 import { codeOfRun } from '../../world/exit-code.ts';
 import { openRun } from '../../world/open.ts';
@@ -55,25 +56,43 @@ export const run = command({
     const selection = select(operands, context.host);
     if ('problem' in selection) return wrong(selection.problem);
     const given = options.env.map((one) => one.split('=')[0] ?? '');
-    const compiled = await compile(selection.repository, { only: selection.only, given });
+    const cannot = (failure: string): ExitCode => {
+      terminal.error(`layer run: ${failure}\n`);
+      return exit.hostFailed;
+    };
+    const compiled = await compileFetched(selection.repository, {
+      compile: { only: selection.only, given },
+      offline: options.offline,
+      env: context.host.environment,
+      tell: (message) => terminal.error(`${message}\n`),
+      signal: context.signal,
+    });
+    if ('failure' in compiled) return cannot(compiled.failure);
     const { plan, diagnostics } = compiled;
     if (plan === null) {
       terminal.error(terminalReport(diagnostics, terminal, selection.showPath));
       return codeOf(diagnostics);
     }
-    const warnings = diagnostics.filter((one) => one.severity === 'warning');
-    terminal.error(terminalReport(warnings, terminal, selection.showPath));
     const forced = forcing(plan, { noCache: options['no-cache'], rerunFrom: options['rerun-from'] });
     if ('problem' in forced) return wrong(forced.problem);
-    const opened = await openRun({ options, plan, root: selection.repository.root, context });
+    const elevated = await elevate(context.host.environment);
+    if (typeof elevated === 'number') return elevated as ExitCode;
+    if (elevated !== null) return cannot(`this host cannot run machines: ${elevated.failure}`);
+    watchWhoElevated(context.host.environment, () => process.kill(process.pid, 'SIGTERM'));
+    const warnings = diagnostics.filter((one) => one.severity === 'warning');
+    terminal.error(terminalReport(warnings, terminal, selection.showPath));
+    const reporter = reporterFor(options.json ? 'json' : options.progress, context.host);
+    const opened = await openRun({
+      options,
+      plan,
+      root: selection.repository.root,
+      context,
+      listener: reporter.listen,
+    });
     if ('problem' in opened) return wrong(opened.problem);
-    if ('failure' in opened) {
-      terminal.error(`layer run: ${opened.failure}\n`);
-      return exit.hostFailed;
-    }
+    if ('failure' in opened) return cannot(opened.failure);
     await using world = opened;
     for (const warning of world.warnings) terminal.error(`warning: ${warning}\n`);
-    const reporter = reporterFor(options.json ? 'json' : options.progress, context.host);
     try {
       const outcome = await runPlan({
         plan,

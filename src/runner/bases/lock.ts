@@ -28,7 +28,8 @@ export async function acquireLock(
   }
 }
 
-function tryLock(path: string): Disposable | null {
+/** The lock, where nobody holds it now; null where somebody does. Its directory is there. */
+export function tryLock(path: string): Disposable | null {
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     database.exec('BEGIN EXCLUSIVE');

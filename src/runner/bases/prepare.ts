@@ -1,4 +1,4 @@
-import { access, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BaseSource } from '../../ir/ir.ts';
 import type { BaseMachine } from '../driver.ts';
@@ -6,7 +6,7 @@ import { assemble } from './assemble.ts';
 import { BaseError, describeBaseFailure, type BaseFailure } from './failure.ts';
 import type { BaseHost, BaseProgress, BaseWork } from './host.ts';
 import { providersOf } from './known.ts';
-import { acquireLock } from './lock.ts';
+import { acquireLock, tryLock } from './lock.ts';
 import { isCode, runProgram } from './program.ts';
 import { readResolution, recordKey, writeResolution, type Resolution } from './records.ts';
 
@@ -177,6 +177,16 @@ async function publish(parts: {
     if (!isCode(error, 'ENOTEMPTY') && !isCode(error, 'EEXIST')) throw error;
   }
   return root;
+}
+
+/** Removes what killed processes have left half made. What somebody is making at this moment stays. */
+export async function clearStaging(host: BaseHost): Promise<void> {
+  const staging = join(host.directory, 'staging');
+  for (const key of await readdir(staging).catch((): string[] => [])) {
+    await mkdir(join(host.directory, 'locks'), { recursive: true });
+    using lock = tryLock(join(host.directory, 'locks', key));
+    if (lock) await removeTree(join(staging, key), host);
+  }
 }
 
 async function removeTree(path: string, host: BaseHost): Promise<void> {

@@ -69,8 +69,8 @@ export async function probeSandbox(storeDirectory: string, host: Host = thisHost
 export async function elevation(host: Host = thisHost()): Promise<readonly string[] | null> {
   if (mayAdminister(host)) return [];
   if (host.uid === 0) return null;
-  if (host.has('sudo') && (await host.run(['sudo', '-n', 'true'])).code === 0)
-    return ['sudo', '-n', '--preserve-env', '--'];
+  const sudo = ['sudo', '-n', '--preserve-env', '--'];
+  if (host.has('sudo') && (await host.run([...sudo, 'true'])).code === 0) return sudo;
   const namespace = ['unshare', '--user', '--map-root-user', '--map-auto', '--'];
   return (await userNamespaceProblem(host, namespace)) === null ? namespace : null;
 }
@@ -89,7 +89,8 @@ function probePrograms(host: Host): Probe {
   };
 }
 
-async function probePrivileges(host: Host): Promise<Probe> {
+/** Whether this process may make machines. */
+export async function probePrivileges(host: Host): Promise<Probe> {
   const probe = { what: 'privileges', required: true } as const;
   if (mayAdminister(host)) {
     const whole = /^\s*0\s+0\s+4294967295\s*$/.test(host.read('/proc/self/uid_map') ?? '');
@@ -111,7 +112,7 @@ async function probePrivileges(host: Host): Promise<Probe> {
   return {
     ...probe,
     ok: false,
-    detail: `not root, sudo asks for a password, and ${problem?.detail}`,
+    detail: `not root, ${host.has('sudo') ? 'sudo does not let this user in without a password' : 'there is no sudo'}, and ${problem?.detail}`,
     remedy: problem?.remedy ?? null,
   };
 }
@@ -191,7 +192,7 @@ async function probeOverlay(storeDirectory: string, host: Host): Promise<Probe> 
     return {
       ...probe,
       ok: false,
-      detail: `the store's file system (${type}) cannot hold a machine's layers: ${output.trim().split('\n').at(-1) ?? ''}`,
+      detail: `the store's file system (${type}) cannot hold a machine's layers: ${complaint(output)}`,
       remedy: host.inContainer
         ? 'mount a volume and give it: --store /volume'
         : '--store <a directory on ext4, xfs or btrfs>',
@@ -199,6 +200,12 @@ async function probeOverlay(storeDirectory: string, host: Host): Promise<Probe> 
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** The line of mount(8) that says what is wrong. */
+function complaint(output: string): string {
+  const lines = output.trim().split('\n');
+  return (lines.find((line) => line.startsWith('mount:')) ?? lines.at(-1) ?? '').trim();
 }
 
 async function probeCgroups(host: Host): Promise<readonly Probe[]> {

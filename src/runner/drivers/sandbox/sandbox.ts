@@ -1,16 +1,18 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Driver, Machine, MachineSpec } from '../../driver.ts';
 import type { ViewServer, ViewServerSpec } from '../../fuse/view-server.ts';
 import { Agent } from './agent.ts';
 import type { Hierarchies } from './cgroup.ts';
 import { canFollowProcesses, findHierarchies, MachineCgroups } from './cgroup.ts';
 import { SandboxMachine } from './machine.ts';
+import { machineScratch } from './machine-directory.ts';
 import { slirpResolvConf, startSlirp } from './network.ts';
 import { ownedName } from './owner.ts';
 import type { Probe } from './probe.ts';
 import { probeSandbox } from './probe.ts';
 import { Root } from './root.ts';
+import { sweepSandbox } from './sweep.ts';
 
 /** What the sandbox is given by the root: the siblings it needs, and where it will work. */
 export interface SandboxParts {
@@ -24,6 +26,7 @@ export interface SandboxParts {
 /** Machines out of Linux namespaces and a root overlay: no KVM, no daemon; not a boundary against hostile code. */
 export function sandboxDriver(parts: SandboxParts): Driver {
   let probes: Promise<readonly Probe[]> | null = null;
+  let swept: Promise<unknown> | null = null;
   const warned = new Set<string>();
   const warn = (message: string): void => {
     if (!warned.has(message)) parts.warn(message);
@@ -40,7 +43,11 @@ export function sandboxDriver(parts: SandboxParts): Driver {
         ? null
         : `${failed.what}: ${failed.detail}${failed.remedy === null ? '' : `: ${failed.remedy}`}`;
     },
-    boot: (spec, signal) => boot(spec, { ...parts, warn }, signal),
+    async boot(spec, signal) {
+      // Machines lie beside each other: the first one clears up what killed runs have left.
+      await (swept ??= sweepSandbox(dirname(spec.directory)));
+      return boot(spec, { ...parts, warn }, signal);
+    },
   };
 }
 
@@ -50,7 +57,7 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
   const userXattr = inUserNamespace();
   prepare(spec);
   started.defer(() => {
-    for (const name of scratch) rmSync(join(directory, name), { recursive: true, force: true });
+    for (const name of machineScratch) rmSync(join(directory, name), { recursive: true, force: true });
   });
   const name = ownedName();
   writeFileSync(join(directory, 'owner'), name, { mode: 0o600 });
@@ -95,20 +102,6 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
 function hierarchies(): Hierarchies {
   return findHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'));
 }
-
-/** What a machine's directory holds beside the layers it has made. */
-const scratch = [
-  'owner',
-  'agent.pl',
-  'root',
-  'proc',
-  'mqueue',
-  'views',
-  'etc',
-  'work',
-  'merged',
-  'mount-points',
-] as const;
 
 function prepare(spec: MachineSpec): void {
   chmodSync(spec.directory, 0o700);

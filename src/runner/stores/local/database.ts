@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -69,20 +69,53 @@ create table if not exists runs (
 create index if not exists runs_repository on runs (repository);
 `;
 
-/** Opens the database of a store directory; waits for other processes up to ten seconds. */
-export function openDatabase(directory: string): DatabaseSync {
-  const database = new DatabaseSync(join(directory, 'store.db'), { timeout: 10_000 });
-  database.exec('pragma journal_mode = wal; pragma synchronous = normal;');
-  const version = database.prepare('pragma user_version').get() as { user_version: number };
-  if (version.user_version !== formatVersion) {
-    transaction(database, () => {
-      database.exec(schema);
-      database.prepare(`insert or ignore into meta values ('hmac', ?)`).run(randomBytes(32).toString('hex'));
-      database.prepare(`insert or ignore into meta values ('jobs', '0')`).run();
-      database.exec(`pragma user_version = ${formatVersion}`);
-    });
+/** A database that this build of `layer` cannot read. `directory` holds it and the snapshots that it lists. */
+export class StoreUnusable extends Error {
+  override readonly name = 'StoreUnusable';
+  readonly directory: string;
+
+  constructor(directory: string, why: string) {
+    super(`the store ${directory} cannot be used: ${why}`);
+    this.directory = directory;
   }
+}
+
+/** What the database says that it is: a number that no other schema has, as likely as not. */
+const schemaMark = Number.parseInt(hash('sha256', schema).slice(0, 7), 16) + 1;
+
+/** Opens the database of a store directory; waits for other processes up to ten seconds. Throws `StoreUnusable`. */
+export function openDatabase(directory: string): DatabaseSync {
+  const path = join(directory, 'store.db');
+  try {
+    return prepared(new DatabaseSync(path, { timeout: 10_000 }), directory);
+  } catch (error) {
+    const why = unusable(error);
+    throw why === null ? error : new StoreUnusable(directory, why);
+  }
+}
+
+function prepared(database: DatabaseSync, directory: string): DatabaseSync {
+  database.exec('pragma journal_mode = wal; pragma synchronous = normal;');
+  const mark = (): number => (database.prepare('pragma user_version').get() as { user_version: number }).user_version;
+  if (mark() === schemaMark) return database;
+  transaction(database, () => {
+    const found = mark();
+    if (found === schemaMark) return;
+    if (found !== 0) throw new StoreUnusable(directory, 'another build of layer made it');
+    database.exec(schema);
+    database.prepare(`insert or ignore into meta values ('hmac', ?)`).run(randomBytes(32).toString('hex'));
+    database.prepare(`insert or ignore into meta values ('jobs', '0')`).run();
+    database.exec(`pragma user_version = ${schemaMark}`);
+  });
   return database;
+}
+
+/** Why a database cannot be opened at all, in words; null where the error is not of that kind. See sqlite.org/rescode.html. */
+function unusable(error: unknown): string | null {
+  const code = (error as { errcode?: number }).errcode;
+  const kind = code === undefined ? 0 : code & 0xff;
+  if (kind === 11 || kind === 26) return 'store.db is damaged';
+  return kind === 14 ? 'store.db cannot be opened' : writeFailure(error);
 }
 
 /** All or nothing, alone among writers. */
