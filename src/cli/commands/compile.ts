@@ -11,7 +11,7 @@ import { nextChange } from '../compile/watch.ts';
 import { exit, type ExitCode } from '../../exit.ts';
 import { layerfileOperands } from '../layerfile-operands.ts';
 import { countProblems, terminalReport } from '../report.ts';
-import { select, type Selection } from '../selection.ts';
+import { select, type Selection } from '../../world/selection.ts';
 import { codeOf } from './check.ts';
 
 const names = Object.keys(targets) as [string, ...string[]];
