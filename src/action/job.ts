@@ -49,14 +49,14 @@ export async function runJob(given: {
     ...{ store: null, secret: secrets, 'secret-file': [], env: [], press: inputs.press },
     ...{ serve: false, offline: false },
   };
-  const opened = await openRun({ options, plan, root, context: { host, signal } });
+  const summary = createSummary();
+  const reporter = createActionReporter(core, { filePath });
+  const opened = await openRun({ options, plan, root, context: { host, signal }, listener: reporter.listen });
   if ('problem' in opened) return fail(opened.problem, exit.usage);
   if ('failure' in opened) return fail(opened.failure, exit.hostFailed);
   await using world = opened;
   for (const warning of world.warnings) core.warning(warning);
 
-  const summary = createSummary();
-  const reporter = createActionReporter(core, { filePath });
   try {
     const outcome = await runPlan({
       plan,
