@@ -3,7 +3,7 @@ import { totalmem } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import type { RepoPath } from '../host.ts';
 import type { Plan } from '../ir/ir.ts';
-import { parseMirrors } from '../runner/bases/oci/reference.ts';
+import { parseMirrors } from '../registry/reference.ts';
 import { sandboxDriver } from '../runner/drivers/sandbox/sandbox.ts';
 import { startViewServer } from '../runner/fuse/start.ts';
 import { openClones } from '../runner/input/clones.ts';

@@ -19,11 +19,15 @@ const zones: readonly Zone[] = [
   { prefix: 'src/earthfile/', may: ['src/diagnostics/'] },
   { prefix: 'src/compile/', may: ['src/syntax/', 'src/ir/', 'src/diagnostics/', 'src/host.ts'] },
   { prefix: 'src/node-host', may: ['src/host.ts'] },
-  { prefix: 'src/runner/', may: ['src/ir/', 'src/diagnostics/', 'src/host.ts'] },
+  { prefix: 'src/runner/', may: ['src/registry/', 'src/ir/', 'src/diagnostics/', 'src/host.ts'] },
   { prefix: 'src/exit.ts', may: [] },
+  { prefix: 'src/registry/', may: [] },
   { prefix: 'src/graph/', may: ['src/ir/'] },
   { prefix: 'src/report/', may: ['src/diagnostics/', 'src/ir/', 'src/host.ts', 'src/runner/events.ts'] },
-  { prefix: 'src/world/', may: ['src/runner/', 'src/ir/', 'src/host.ts', 'src/node-host.ts', 'src/exit.ts'] },
+  {
+    prefix: 'src/world/',
+    may: ['src/runner/', 'src/registry/', 'src/ir/', 'src/host.ts', 'src/node-host.ts', 'src/exit.ts'],
+  },
   { prefix: 'src/cli/', may: ['src/', 'targets/', 'package.json'] },
   { prefix: 'src/action/', may: ['src/', 'targets/', 'package.json'] },
   { prefix: 'targets/index.ts', may: ['targets/', 'src/target.ts'] },
@@ -61,7 +65,7 @@ const edges = [
 const contracts = ['src/runner/fuse/view-server.ts'];
 const roots = ['src/cli/', 'src/action/'];
 /** What both roots do alike: the parts of a run wired to this host. */
-const effectful = [...roots, 'src/world/', ...edges, 'src/node-host', 'grammar/'];
+const effectful = [...roots, 'src/world/', 'src/registry/', ...edges, 'src/node-host', 'grammar/'];
 
 const effectModules =
   /^(node:)?(fs|fs\/promises|child_process|net|tls|http|http2|https|os|worker_threads|sqlite|process|readline|dgram|cluster|execa)$/;

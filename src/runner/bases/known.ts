@@ -4,7 +4,7 @@ import { BaseError } from './failure.ts';
 import type { Provider } from './host.ts';
 import { directoryProvider, tarballProvider } from './local.ts';
 import { ociProvider } from './oci/provider.ts';
-import { parseReference } from './oci/reference.ts';
+import { parseReference } from '../../registry/reference.ts';
 
 /** The base machines that need no configuration: the release to build from Debian's archive, and the image that serves where that cannot. */
 const known: Readonly<Record<string, { readonly codename: string | null; readonly image: string }>> = {

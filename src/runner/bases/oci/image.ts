@@ -12,7 +12,7 @@ import {
   type Descriptor,
   type Manifest,
 } from './manifest.ts';
-import { printReference, type ImageReference } from './reference.ts';
+import { printReference, type ImageReference } from '../../../registry/reference.ts';
 import type { Registry } from './registry.ts';
 
 type ImageManifest = Extract<Manifest, { readonly kind: 'image' }>;

@@ -1,4 +1,4 @@
-import { isDigest } from './reference.ts';
+import { isDigest } from '../../../registry/reference.ts';
 
 /** A blob that something names: what it is, and the bytes it must be. */
 export interface Descriptor {

@@ -5,9 +5,9 @@ import { pipeline } from 'node:stream/promises';
 import { BaseError } from '../failure.ts';
 import type { BaseHost, BaseWork, Provider } from '../host.ts';
 import { isCode, runProgram } from '../program.ts';
-import { findCredentials, parseProgramAnswer, type Credentials } from './credentials.ts';
+import { findCredentials, parseProgramAnswer, type Credentials } from '../../../registry/credentials.ts';
 import { downloadImage, resolveImage } from './image.ts';
-import { printReference, type ImageReference } from './reference.ts';
+import { printReference, type ImageReference } from '../../../registry/reference.ts';
 import { Registry } from './registry.ts';
 
 /** A base machine from an image of a registry, pulled without any daemon. */

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BaseError } from '../failure.ts';
-import { parseChallenge, type Challenge } from './challenge.ts';
-import type { Credentials } from './credentials.ts';
+import { parseChallenge, type Challenge } from '../../../registry/challenge.ts';
+import type { Credentials } from '../../../registry/credentials.ts';
 import { manifestTypes } from './manifest.ts';
-import { isLoopback, printReference, registryUrl, type ImageReference } from './reference.ts';
+import { isLoopback, printReference, registryUrl, type ImageReference } from '../../../registry/reference.ts';
 
 /** How long a registry may keep us waiting for the next byte. */
 const silenceMs = 60_000;

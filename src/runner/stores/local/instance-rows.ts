@@ -5,7 +5,7 @@ import type { KeyPart } from '../../key.ts';
 import type { MachineState } from '../../state.ts';
 import type { Instance, InstanceId, MtimeTable, SnapshotData, StepKey } from '../../store.ts';
 import type { ViewSpec } from '../../view/view.ts';
-import { packObservations, unpackObservations } from './observations.ts';
+import { packObservations, unpackObservations } from '../../packed-observations.ts';
 
 /** A row of `instances`. */
 export interface InstanceRow {

@@ -1,5 +1,5 @@
-import type { GuestPath } from '../../../host.ts';
-import type { Observation, ObservationKind } from '../../view/view.ts';
+import type { GuestPath } from '../host.ts';
+import type { Observation, ObservationKind } from './view/view.ts';
 
 const letters: { readonly [K in ObservationKind]: string } = {
   content: 'c',

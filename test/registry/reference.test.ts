@@ -1,10 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  parseMirrors,
-  parseReference,
-  printReference,
-  registryUrl,
-} from '../../../../src/runner/bases/oci/reference.ts';
+import { parseMirrors, parseReference, printReference, registryUrl } from '../../src/registry/reference.ts';
 
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
 

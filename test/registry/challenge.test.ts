@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseChallenge } from '../../../../src/runner/bases/oci/challenge.ts';
+import { parseChallenge } from '../../src/registry/challenge.ts';
 
 it.each([
   [

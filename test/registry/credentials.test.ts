@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { findCredentials, parseProgramAnswer } from '../../../../src/runner/bases/oci/credentials.ts';
+import { findCredentials, parseProgramAnswer } from '../../src/registry/credentials.ts';
 
 const auth = (pair: string): string => Buffer.from(pair).toString('base64');
 const config = (value: unknown): string => JSON.stringify(value);
