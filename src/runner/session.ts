@@ -202,7 +202,8 @@ async function oneStep(
   if ('wrong' in keyed)
     return { kind: 'failed', exit: { kind: 'exited', code: 1 }, why: keyed.wrong, tail: '', again: false };
   if (keyed.instruction.kind === 'clone' && keyed.tree !== null) await machinery.learn(keyed.tree);
-  const begin = chainStep.index === machinery.begins ? machinery.begin : null;
+  // A layer cannot be put under running processes: then it is a plain run.
+  const begin = chainStep.index === machinery.begins && !bench.busy ? machinery.begin : null;
   if (begin !== null) await continueFrom(begin, { position, machine, context });
   const worked = await workStep(keyed, { chainStep, position, bench, context, aws });
   if (worked.kind === 'failed')

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { compile } from '../../src/compile/compile.ts';
+import { chainOf } from '../../src/runner/chain.ts';
+import { wantsSnapshot } from '../../src/runner/checkpoint.ts';
+import { MemoryRepo } from '../support/memory-repo.ts';
+
+/** For each step of the last Layerfile's chain: whether its state becomes a snapshot. */
+async function snapshots(
+  files: Record<string, string>,
+  { cheap, sinceLastMs }: { cheap: boolean; sinceLastMs: number },
+): Promise<string[]> {
+  const { plan } = await compile(new MemoryRepo(files));
+  if (!plan) throw new Error('no plan');
+  const chain = chainOf(plan, plan.layers.at(-1)?.id ?? ('' as never));
+  return chain.steps
+    .filter(({ step, index }) => step.kind === 'run' && wantsSnapshot({ chain, index, cheap, sinceLastMs }))
+    .map(({ step }) => step.title.replace('RUN ', ''));
+}
+
+const Layerfile = `FROM vm/debian:12
+RUN one
+RUN two
+CHECKPOINT
+RUN three
+RUN REPEATABLE four
+CHECKPOINT disabled
+RUN five
+RUN six
+SPLIT 2
+RUN seven
+BUTTON go on?
+RUN eight
+RUN nine
+`;
+
+test('where it is cheap, each state does, but where CHECKPOINT disabled stands', async () => {
+  expect(await snapshots({ Layerfile }, { cheap: true, sinceLastMs: 0 })).toEqual([
+    'one',
+    'two',
+    'three',
+    'REPEATABLE four',
+    'six',
+    'seven',
+    'nine',
+  ]);
+});
+
+test('where it costs, those that must do', async () => {
+  const least = ['two', 'REPEATABLE four', 'six', 'seven', 'nine'];
+  expect(await snapshots({ Layerfile }, { cheap: false, sinceLastMs: 0 })).toEqual(least);
+  expect(await snapshots({ Layerfile }, { cheap: false, sinceLastMs: 20_000 })).toEqual([
+    'one',
+    ...least.slice(0, 1),
+    'three',
+    ...least.slice(1),
+  ]);
+});
+
+test('each Layerfile of a chain ends with one', async () => {
+  const files = {
+    'a/Layerfile': 'FROM vm/debian:12\nRUN one\nRUN two\n',
+    'b/Layerfile': 'FROM ../a\nRUN three\nRUN four\n',
+  };
+  expect(await snapshots(files, { cheap: false, sinceLastMs: 0 })).toEqual(['two', 'four']);
+});
