@@ -23,6 +23,22 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'runs Layerfiles, skipping what cannot have changed',
     load: async () => (await import('./commands/run.ts')).run,
   },
+  plan: {
+    summary: 'says what a run would do, and runs nothing',
+    load: async () => (await import('./commands/plan.ts')).plan,
+  },
+  why: {
+    summary: 'says why a step would run or be skipped',
+    load: async () => (await import('./commands/why.ts')).why,
+  },
+  reads: {
+    summary: 'lists what a step looked at',
+    load: async () => (await import('./commands/reads.ts')).reads,
+  },
+  affected: {
+    summary: 'says which steps would run if files changed',
+    load: async () => (await import('./commands/affected.ts')).affected,
+  },
   du: {
     summary: 'says what the store holds and how much room it takes',
     load: async () => (await import('./commands/du.ts')).du,

@@ -3,7 +3,7 @@ import { positionAt, type Span } from '../diagnostics/source.ts';
 import type { RepoPath } from '../host.ts';
 import type { Layer, Plan, Step } from './ir.ts';
 import { runnersOf, type Runner } from './runners.ts';
-import { directoryOf, joinPath } from './sources.ts';
+import { directoryOf } from './sources.ts';
 
 /** A step that a person means. */
 export interface NamedStep {
@@ -19,7 +19,7 @@ export type StepIds = ReadonlyMap<string, NamedStep>;
 /**
  * The step that a person means by a line of a Layerfile (`web/Layerfile:5`), a number in a directory's Layerfile or a runner (`web:3`, from 1), a
  * CHECKPOINT's name, the beginning of an id that was printed (4 characters at least), or a part of the instruction that no other has.
- * `here` is where in the repository paths may start as well. `problem` is a sentence for a person.
+ * Paths start at `here` in the repository, or at its root. `problem` is a sentence for a person.
  */
 export function findStep(
   plan: Plan,
@@ -55,7 +55,8 @@ function atPlace(plan: Plan, typed: string, here: RepoPath): NamedStep | { reado
   if (!match) return null;
   const where = match[1] ?? '';
   const number = Number(match[2]);
-  const paths = [cleanPath(where), joinPath(here, cleanPath(where))];
+  const fromRoot = cleanPath(where);
+  const paths = where.startsWith('/') ? [fromRoot] : [cleanPath(`${here}/${where}`), fromRoot];
   for (const path of paths) {
     const layer = plan.layers.find((one) => one.path === path || (one.steps[0] ?? one).span.file.path === path);
     if (layer) return atLine(layer, number);

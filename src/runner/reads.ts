@@ -62,6 +62,8 @@ export function sourceOf(spec: ViewSpec, path: GuestPath): string | null {
   const [name, ...below] = rest.split('/');
   const source = spec.sources.find((one) => !one.glob && posix.basename(one.path) === name);
   if (source) return posix.join(source.path, ...below);
+  // A single directory gives its contents.
+  if (spec.sources.length === 1 && !first.glob) return posix.join(first.path, rest).replace(/^\.$/, '');
   const glob = spec.sources.find((one) => one.glob);
   return glob && name ? posix.join(posix.dirname(glob.path), name, ...below) : null;
 }

@@ -16,6 +16,7 @@ import { readSecrets } from '../runner/input/secrets.ts';
 import { branchOf, parseOverrides } from '../runner/input/variables.ts';
 import type { Listener } from '../runner/events.ts';
 import type { RunPorts } from '../runner/ports.ts';
+import type { LocalStore } from '../runner/stores/local.ts';
 import type { Host } from '../node-host.ts';
 import { runBases } from './bases.ts';
 import { runExpose } from './expose.ts';
@@ -35,9 +36,15 @@ export interface WorldOptions {
   readonly offline: boolean;
 }
 
+/** Which run this is. `new`: JOB_ID counts up; `none`: nothing runs, and all is looked at as the next run would see it. */
+export type Job = 'new' | 'none' | { readonly job: number; readonly attempt: number };
+
 /** The world of a run, open. */
 export interface World extends AsyncDisposable {
   readonly ports: RunPorts;
+  /** The same store as in `ports`, with all that it can do. */
+  readonly store: LocalStore;
+  readonly job: { readonly job: number; readonly attempt: number };
   /** Worth knowing, and no error. */
   readonly warnings: readonly string[];
 }
@@ -49,6 +56,8 @@ export async function openRun(given: {
   readonly options: WorldOptions;
   readonly plan: Plan;
   readonly root: string;
+  /** `new` where it is not given. */
+  readonly job?: Job;
   readonly context: { readonly host: Host; readonly signal: AbortSignal };
   readonly listener: Listener;
 }): Promise<World | { readonly problem: string } | { readonly failure: string }> {
@@ -77,9 +86,10 @@ export async function openRun(given: {
   const note = (level: 'info' | 'warning', message: string): void =>
     given.listener({ kind: 'note', runner: null, level, message });
   const warn = (message: string): void => note('warning', message);
+  const job = await jobOf(given.job ?? 'new', store);
   const variables = runVariables({
     ...{ git: facts, directoryName: basename(root), host: env, previewPort },
-    ...{ jobId: await store.nextJob(), overrides: overrides.overrides },
+    ...{ jobId: job.job, overrides: { ...retryIndex(job.attempt), ...overrides.overrides } },
   });
   const ports: RunPorts = {
     driver: sandboxDriver({
@@ -135,7 +145,17 @@ export async function openRun(given: {
     },
     hostMemoryBytes: totalmem(),
   };
-  return { ports, warnings, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+  return { ports, store, job, warnings, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+}
+
+async function jobOf(job: Job, store: LocalStore): Promise<World['job']> {
+  if (job === 'new') return { job: await store.nextJob(), attempt: 1 };
+  return job === 'none' ? { job: (await store.lastJob()) + 1, attempt: 1 } : job;
+}
+
+/** The first try is called as the host calls it. */
+function retryIndex(attempt: number): Readonly<Record<string, string>> {
+  return attempt === 1 ? {} : { RETRY_INDEX: String(attempt) };
 }
 
 /** The branch that others fork from, as `origin` says; `main` where it says nothing. */

@@ -1,4 +1,5 @@
-import { openLocalStore } from '../../runner/stores/local.ts';
+import { openStore } from '../../world/open-store.ts';
+import { asRoot } from '../run/as-root.ts';
 import { flag, text } from '../args.ts';
 import { command } from '../command.ts';
 import { exit } from '../../exit.ts';
@@ -19,8 +20,16 @@ export const du = command({
     { command: 'layer du --json | jq .totalBytes', does: 'watch it with a program' },
     { command: 'layer prune --keep 20G', does: 'make it less' },
   ],
-  async run({ options }, { host }) {
-    await using store = openLocalStore(storeDirectory(options.store, host));
+  async run({ options }, context) {
+    const { host } = context;
+    const elevated = await asRoot('du', 'store', context);
+    if (elevated !== null) return elevated;
+    const store = openStore(storeDirectory(options.store, host));
+    if ('failure' in store) {
+      host.terminal.error(`layer du: ${store.failure}\n`);
+      return exit.hostFailed;
+    }
+    await using _closed = store;
     const use = useOf(await store.holdings());
     host.terminal.out(options.json ? `${JSON.stringify(use, null, 2)}\n` : `${useLines(use).join('\n')}\n`);
     return exit.done;

@@ -1,5 +1,6 @@
 import { choosePruning, totalBytes, type Holdings, type Pruning } from '../../runner/retention.ts';
-import { openLocalStore } from '../../runner/stores/local.ts';
+import { openStore } from '../../world/open-store.ts';
+import { asRoot } from '../run/as-root.ts';
 import { flag, text } from '../args.ts';
 import { command } from '../command.ts';
 import { exit, type ExitCode } from '../../exit.ts';
@@ -26,7 +27,8 @@ export const prune = command({
     { command: 'layer prune --keep 5G --dry-run', does: 'say what would go' },
     { command: 'layer pin web/tests:3 release', does: 'keep a snapshot whatever prune is asked for' },
   ],
-  async run({ options }, { host }) {
+  async run({ options }, context) {
+    const { host } = context;
     const { terminal, clock } = host;
     const wrong = (problem: string): ExitCode => {
       terminal.error(`layer prune: ${problem}\n`);
@@ -41,7 +43,14 @@ export const prune = command({
     if (older !== null && age === null)
       return wrong(`--older-than wants an age such as 7d or 12h; it has ${JSON.stringify(older)}`);
 
-    await using store = openLocalStore(storeDirectory(options.store, host));
+    const elevated = await asRoot('prune', 'store', context);
+    if (elevated !== null) return elevated;
+    const store = openStore(storeDirectory(options.store, host));
+    if ('failure' in store) {
+      host.terminal.error(`layer prune: ${store.failure}\n`);
+      return exit.hostFailed;
+    }
+    await using _closed = store;
     const before = await store.holdings();
     const chosen = choosePruning(before, { keepBytes, usedBefore: age === null ? null : clock.now() - age });
     const left = options['dry-run'] ? [] : (await store.remove(chosen.removal)).left;

@@ -1,4 +1,5 @@
-import { openLocalStore } from '../../runner/stores/local.ts';
+import { openStore } from '../../world/open-store.ts';
+import { asRoot } from '../run/as-root.ts';
 import { flag, text } from '../args.ts';
 import { command } from '../command.ts';
 import { exit } from '../../exit.ts';
@@ -16,9 +17,17 @@ export const unpin = command({
     { command: 'layer unpin release', does: 'let the snapshot go when room is wanted' },
     { command: 'layer du', does: 'list the pins' },
   ],
-  async run({ options, operands }, { host }) {
+  async run({ options, operands }, context) {
+    const { host } = context;
     const [word = ''] = operands;
-    await using store = openLocalStore(storeDirectory(options.store, host));
+    const elevated = await asRoot('unpin', 'store', context);
+    if (elevated !== null) return elevated;
+    const store = openStore(storeDirectory(options.store, host));
+    if ('failure' in store) {
+      host.terminal.error(`layer unpin: ${store.failure}\n`);
+      return exit.hostFailed;
+    }
+    await using _closed = store;
     const names = await store.unpin(word);
     if (options.json) host.terminal.out(`${JSON.stringify({ unpinned: names })}\n`);
     else for (const name of names) host.terminal.out(`unpinned ${plainText(name)}\n`);

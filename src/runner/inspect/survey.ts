@@ -177,7 +177,9 @@ async function surveyStep(chainStep: ChainStep, state: Walk, context: RunContext
     return seen(verdict, { after: found.position, keyed, instance: found.instance, holds });
   }
   state.cause ??= found.reason;
-  const [newest = null] = await context.ports.store.candidates(keyed.key);
+  const candidates = await context.ports.store.candidates(keyed.key);
+  // The one that `found` speaks of.
+  const newest = candidates.toSorted((a, b) => b.usedAt - a.usedAt)[0] ?? null;
   state.position = newest === null ? null : resultAt(newest, keyed, { position: before, context });
   return seen(mustRun(), { after: state.position, keyed, instance: newest });
 }
