@@ -100,7 +100,7 @@ export async function openRun(given: {
     store,
     clock: host.clock,
     bases: runBases({
-      directory: env['LAYER_BASES'] ?? join(directory, 'bases'),
+      directory: env['LAYER_BASES'] || join(directory, 'bases'),
       repositoryRoot: root,
       architecture: process.arch === 'x64' ? 'amd64' : process.arch,
       mirrors: parseMirrors(env['LAYER_REGISTRY_MIRROR'] ?? ''),

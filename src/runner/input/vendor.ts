@@ -36,7 +36,7 @@ export async function fetchVendored(
   const ignored = join(vendor, '.gitignore');
   if (!existsSync(ignored)) writeFileSync(ignored, '# Fetched by layer for FROM github/…\n*\n');
   const staged = join(vendor, `.staged-${randomBytes(6).toString('hex')}`);
-  mkdirSync(staged, { mode: 0o700 });
+  mkdirSync(staged);
   try {
     const git = createGit({ cwd: staged, env: { ...env, GIT_ALLOW_PROTOCOL: env['GIT_ALLOW_PROTOCOL'] ?? allowed } });
     const url = `https://github.com/${source.owner}/${source.name}.git`;
@@ -79,8 +79,8 @@ async function fetchCommit(
       '--no-tags',
       '--',
       url,
-      '+refs/heads/*:refs/heads/*',
-      '+refs/tags/*:refs/tags/*',
+      '+refs/heads/*:refs/layer/heads/*',
+      '+refs/tags/*:refs/layer/tags/*',
     );
     if (all.code !== 0) return { why: reason(all) };
     const found = await git.run(['rev-parse', '--verify', '--quiet', '--end-of-options', `${commit}^{commit}`], {
