@@ -39,6 +39,10 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'says which steps would run if files changed',
     load: async () => (await import('./commands/affected.ts')).affected,
   },
+  shell: {
+    summary: 'opens a terminal in the state after a step',
+    load: async () => (await import('./commands/shell.ts')).shell,
+  },
   du: {
     summary: 'says what the store holds and how much room it takes',
     load: async () => (await import('./commands/du.ts')).du,

@@ -41,6 +41,7 @@ function failed({ step, why, tail }: Failure, { colour }: { readonly colour: boo
     ...(log.length > shown.length ? [`  │ … (${plural(log.length - shown.length, 'line')} before)`] : []),
     ...shown.map((line) => `  │ ${line}`),
     `  ${plainText(why)}, at ${place(step.span)}`,
+    `  look around before it: layer shell ${shellWord(place(step.span))}`,
     `  run it again: layer run ${shellWord(rerunPath(step.span.file.path))}`,
   ];
 }

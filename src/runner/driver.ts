@@ -68,6 +68,15 @@ export type Exit =
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'lost'; readonly why: string };
 
+/** A person's end of a terminal. */
+export interface TerminalLine {
+  readonly columns: number;
+  readonly rows: number;
+  readonly output: (chunk: Uint8Array) => void;
+  /** Called once it is up; what is called after it has ended does nothing. */
+  readonly attached: (keyboard: { type(bytes: Uint8Array): void; resize(columns: number, rows: number): void }) => void;
+}
+
 /** A RUN BACKGROUND that is up. */
 export interface BackgroundProcess {
   /** How it ended; never resolves while it runs. */
@@ -96,6 +105,10 @@ export class MachineLost extends Error {
 export interface Machine extends AsyncDisposable {
   /** Runs to the end of bash (not of its output pipes). Standard input is /dev/null. Output comes as it is written; stdout and stderr together. */
   exec(command: Command, output: (chunk: Uint8Array) => void, signal: AbortSignal): Promise<Exit>;
+  /**
+   * Runs a command on a terminal of its own, with job control, to the end of bash. What is printed is passed on as it is, with all that moves cursors.
+   */
+  terminal(command: Command, line: TerminalLine, signal: AbortSignal): Promise<Exit>;
   /** Starts a command that stays up; its output keeps coming. */
   start(command: Command, output: (chunk: Uint8Array) => void): Promise<BackgroundProcess>;
   /** A path with all links followed inside the machine's root, what is there, and mode and owner of each directory on the way (index 0 is `/`; only those that exist). */

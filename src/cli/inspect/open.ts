@@ -106,6 +106,8 @@ export async function openInspection(given: {
 export interface FoundStep {
   readonly runner: SurveyedRunner;
   readonly step: SurveyedStep;
+  /** By the id of its result, not by where it stands. */
+  readonly byResult: boolean;
 }
 
 /** The step that a person means, with the runner that it is looked at in: the one that was named, else the Layerfile's own, or its first copy. */
@@ -124,7 +126,7 @@ export function findSurveyed(
       const { instance, chainStep } = step;
       if (instance === null || places.has(instance.id)) continue;
       ids.set(instance.id, { layer: chainStep.layer, step: chainStep.step, runner: null });
-      places.set(instance.id, { runner, step });
+      places.set(instance.id, { runner, step, byResult: true });
     }
   }
   const named = findStep(plan, typed, { here, ids });
@@ -138,5 +140,5 @@ export function findSurveyed(
   const runner = runners.find(fits) ?? runners.find((one) => one.chain.layers.includes(named.layer));
   const step = runner?.steps.find((one) => one.chainStep.step === named.step);
   if (!runner || !step) throw new Error('a step of the plan is in no chain');
-  return { runner, step };
+  return { runner, step, byResult: false };
 }

@@ -154,6 +154,9 @@ function bootFake(spec: MachineSpec, host: FakeHost): Machine {
     async addLayer(directory, at) {
       stack = [...stack, { kind: 'layer', directory, at }];
     },
+    async terminal() {
+      throw new Error('nobody sits at this machine');
+    },
     async copyOut() {
       return null;
     },

@@ -42,6 +42,7 @@ my $outer;                   # the outer mount namespace; this process leaves it
 my ($inner, $innerMounts);   # the inner mount namespace, and its mountinfo while it is as we made it
 my (%outputs, %children);    # by descriptor; by process id
 my %held;                    # by path, see `hold`
+my %terminals;               # by request: the master of a command's terminal, and what has been typed and not been taken yet
 my ($childRead, $childWrite);
 
 # By reference: system calls write into their arguments, so those must be variables.
@@ -255,9 +256,69 @@ sub execute {
     return;
 }
 
-# The child's way into the machine: nothing of the host but the three standard descriptors and the script's comes along.
+# A command on a terminal of the machine's own devpts. See pty(7) and ioctl_tty(2).
+sub terminal {
+    my ($id, $columns, $rows, @command) = @_;
+    pipe(my $joined, my $joining) or die "pipe: $!\n";
+    my ($master, $tty) = openTerminal();
+    setSize($master, $columns, $rows);
+    my $pid = fork;
+    die "fork: $!\n" if !defined $pid;
+    if ($pid == 0) {
+        close $master;
+        eval { become(undef, $joining, @command, $tty) };
+        print STDERR $@ || "cannot start\n";
+        POSIX::_exit(126);
+    }
+    close $joining;
+    sysread($joined, my $nothing, 1);
+    $outputs{fileno $master} = { handle => $master, id => $id, kind => 'output', terminal => 1 };
+    $children{$pid} = { id => $id, output => fileno $master, kind => 'command' };
+    $terminals{$id} = { handle => $master, typed => '' };
+    reply($id, 'started', $pid);
+    return;
+}
+
+# Its master and the name of its other end. This process is in the machine's mounts for a moment only.
+sub openTerminal {
+    my ($master, $number);
+    enter();
+    my $done = eval {
+        sysopen($master, '/dev/pts/ptmx', O_RDWR | O_NOCTTY | O_NONBLOCK) or die "/dev/pts/ptmx: $!\n";
+        my $unlocked = pack('i', 0);
+        ioctl($master, 0x40045431, $unlocked) or die "terminal: $!\n";
+        $number = pack('I', 0);
+        ioctl($master, 0x80045430, $number) or die "terminal: $!\n";
+        1;
+    };
+    my $problem = $@;
+    check('setns', call('setns', fileno $outer, CLONE_NEWNS));
+    die $problem if !$done;
+    return ($master, '/dev/pts/' . unpack('I', $number));
+}
+
+sub setSize {
+    my ($master, $columns, $rows) = @_;
+    my $size = pack('S4', $rows, $columns, 0, 0);
+    ioctl($master, 0x5414, $size);
+}
+
+# What a person types waits here while the program does not take it.
+sub feed {
+    my ($terminal) = @_;
+    while (length $terminal->{typed}) {
+        my $count = syswrite($terminal->{handle}, $terminal->{typed});
+        next if !defined $count && $!{EINTR};
+        return if !defined $count && $!{EAGAIN};
+        if (!defined $count) { $terminal->{typed} = ''; return }
+        substr($terminal->{typed}, 0, $count) = '';
+    }
+}
+
+# The child's way into the machine: nothing of the host but the three standard descriptors and the script's comes along. With `$tty`, they are that
+# terminal, and it is the one that Ctrl-C and job control belong to.
 sub become {
-    my ($write, $joining, $uid, $gid, $groups, $cwd, $cgroups, $script, $environment) = @_;
+    my ($write, $joining, $uid, $gid, $groups, $cwd, $cgroups, $script, $environment, $tty) = @_;
     $SIG{$_} = 'DEFAULT' for qw(CHLD PIPE INT TERM HUP);
     POSIX::sigprocmask(POSIX::SIG_SETMASK(), POSIX::SigSet->new());
     writeFile($_, '0') for split /\0/, $cgroups;
@@ -270,10 +331,15 @@ sub become {
     chown $uid, $gid, $file;
     enter();
     POSIX::setsid();
-    sysopen(my $null, '/dev/null', O_RDONLY) or die "/dev/null: $!\n";
+    sysopen(my $input, $tty // '/dev/null', $tty ? O_RDWR : O_RDONLY) or die(($tty // '/dev/null') . ": $!\n");
+    if ($tty) {
+        ioctl($input, 0x540E, 0);
+        chown $uid, -1, $input;
+        $write = $input;
+    }
     # 9 may be any of ours, and the script's may be below it: move that out of the way first.
     my $moved = fcntl($file, F_DUPFD, 64) or die "script: $!\n";
-    POSIX::dup2(fileno $null, 0);
+    POSIX::dup2(fileno $input, 0);
     POSIX::dup2(fileno $write, 1);
     POSIX::dup2(fileno $write, 2);
     POSIX::dup2($moved, 9);
@@ -550,6 +616,17 @@ sub request {
     my $done = eval {
         if ($what eq 'root') { reply($id, 'ok', newRoot(@fields)) }
         elsif ($what eq 'exec') { execute($id, @fields) }
+        elsif ($what eq 'terminal') { terminal($id, @fields) }
+        elsif ($what eq 'type') {
+            my $terminal = $terminals{$fields[0]};
+            if ($terminal) { $terminal->{typed} .= $fields[1]; feed($terminal) }
+            reply($id, 'ok');
+        }
+        elsif ($what eq 'size') {
+            my $terminal = $terminals{$fields[0]};
+            setSize($terminal->{handle}, $fields[1], $fields[2]) if $terminal;
+            reply($id, 'ok');
+        }
         elsif ($what eq 'kill') { killAllBut(@fields); reply($id, 'ok') }
         elsif ($what eq 'copy-in') {
             my $source = '/proc/self/fd/' . hold($fields[0]);
@@ -634,7 +711,16 @@ sub reap {
         my $child = delete $children{$pid} or next;
         next if $child->{kind} ne 'command';
         my $output = $outputs{$child->{output}};
-        if ($output && $output->{id} eq $child->{id}) {
+        delete $terminals{$child->{id}};
+        if ($output && $output->{id} eq $child->{id} && $output->{terminal}) {
+            # The kernel hands on what was written to a terminal a moment later.
+            for (1 .. 5) {
+                last if !drain($output, 1 << 18);
+                select(undef, undef, undef, 0.01);
+            }
+            delete $outputs{$child->{output}};
+        }
+        elsif ($output && $output->{id} eq $child->{id}) {
             # What was written before the end is in the pipe now; what leftover processes write later belongs to nobody.
             my $available = pack('i', 0);
             ioctl($output->{handle}, FIONREAD, $available);
@@ -659,8 +745,11 @@ my $buffer = '';
 while (1) {
     my $wanted = '';
     vec($wanted, $_, 1) = 1 for 0, fileno $childRead, keys %outputs;
-    my $count = select(my $ready = $wanted, undef, undef, undef);
+    my $typed = '';
+    vec($typed, fileno $_->{handle}, 1) = 1 for grep { length $_->{typed} } values %terminals;
+    my $count = select(my $ready = $wanted, $typed, undef, undef);
     next if $count < 0;
+    feed($_) for values %terminals;
     reap() if vec($ready, fileno $childRead, 1);
     for my $descriptor (keys %outputs) {
         readable($outputs{$descriptor}) if vec($ready, $descriptor, 1) && $outputs{$descriptor};

@@ -115,12 +115,12 @@ export class Agent implements AsyncDisposable {
   }
 
   /** Opens a request that answers more than once; the listener hears `started`, `output`, `exit` and `error` until it is closed. */
-  stream(fields: readonly Field[], listener: (message: Message) => void): { close(): void } {
+  stream(fields: readonly Field[], listener: (message: Message) => void): { readonly id: number; close(): void } {
     if (this.#goneWhy !== null) throw new MachineLost(this.#goneWhy);
     const id = this.#next++;
     this.#open.set(id, listener);
     this.#process.stdin?.write(encodeFrame([id, ...fields]));
-    return { close: () => void this.#open.delete(id) };
+    return { id, close: () => void this.#open.delete(id) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

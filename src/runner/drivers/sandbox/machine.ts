@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GuestPath } from '../../../host.ts';
-import type { BackgroundProcess, Command, Exit, Kept, Machine } from '../../driver.ts';
+import type { BackgroundProcess, Command, Exit, Kept, Machine, TerminalLine } from '../../driver.ts';
 import { MachineLost } from '../../driver.ts';
 import type { ViewServer } from '../../fuse/view-server.ts';
 import { decodeName, encodeName } from '../../view/names.ts';
@@ -19,6 +19,16 @@ import { addAccount, findAccount, groupsOf, joinRootGroup } from './users.ts';
 
 /** What a process that is about to end is given before it counts as left running: `> >(tee log)` outlives its bash by a moment. */
 const graceMs = 200;
+
+/** How a command is started. */
+interface Launch {
+  /** What its control group is called. */
+  readonly name: string;
+  readonly stays: boolean;
+  readonly output: (chunk: Uint8Array) => void;
+  /** The terminal that it runs on; null where it runs on none. */
+  readonly line: TerminalLine | null;
+}
 
 /** A machine of namespaces on an overlay. */
 export class SandboxMachine implements Machine {
@@ -57,8 +67,16 @@ export class SandboxMachine implements Machine {
   }
 
   async exec(command: Command, output: (chunk: Uint8Array) => void, signal: AbortSignal): Promise<Exit> {
+    return this.#toItsEnd(command, { name: 'step', stays: false, output, line: null }, signal);
+  }
+
+  async terminal(command: Command, line: TerminalLine, signal: AbortSignal): Promise<Exit> {
+    return this.#toItsEnd(command, { name: 'terminal', stays: false, output: line.output, line }, signal);
+  }
+
+  async #toItsEnd(command: Command, launch: Launch, signal: AbortSignal): Promise<Exit> {
     if (signal.aborted) return { kind: 'cancelled' };
-    const job = await this.#launch(command, { name: 'step', stays: false, output });
+    const job = await this.#launch(command, launch);
     const kill = (): void => this.#kill(job.group);
     signal.addEventListener('abort', kill, { once: true });
     const exit = await job.exit;
@@ -73,7 +91,7 @@ export class SandboxMachine implements Machine {
   }
 
   async start(command: Command, output: (chunk: Uint8Array) => void): Promise<BackgroundProcess> {
-    const job = await this.#launch(command, { name: 'background', stays: true, output });
+    const job = await this.#launch(command, { name: 'background', stays: true, output, line: null });
     this.#backgrounds.push({ group: job.group, session: job.session });
     return {
       exit: job.exit,
@@ -178,8 +196,9 @@ export class SandboxMachine implements Machine {
 
   async #launch(
     command: Command,
-    options: { readonly name: string; readonly stays: boolean; readonly output: (chunk: Uint8Array) => void },
+    options: Launch,
   ): Promise<{ readonly group: Group; readonly session: string; readonly exit: Promise<Exit> }> {
+    const { line } = options;
     const group = this.#cgroups.group(`${options.name}-${this.#count++}`);
     const done = Promise.withResolvers<Exit>();
     const lost = (why: string): void => done.resolve({ kind: 'lost', why });
@@ -196,7 +215,8 @@ export class SandboxMachine implements Machine {
       const kills = this.#cgroups.memoryKills();
       const environment = Object.entries(command.env).map(([name, value]) => `${name}=${value}`);
       const request = [
-        ...['exec', options.stays ? '1' : '', account.uid, account.gid, account.groups.join(',')],
+        ...(line === null ? ['exec', options.stays ? '1' : ''] : ['terminal', line.columns, line.rows]),
+        ...[account.uid, account.gid, account.groups.join(',')],
         ...[encodeName(command.cwd), group.join.join('\0'), command.script, environment.join('\0')],
       ];
       const stream = this.#agent.stream(request, ({ kind, fields }) => {
@@ -214,6 +234,10 @@ export class SandboxMachine implements Machine {
       });
       void this.#agent.gone.then(lost);
       session = await started.promise;
+      line?.attached({
+        type: (bytes) => void this.#agent.ask('type', stream.id, bytes).catch(() => {}),
+        resize: (columns, rows) => void this.#agent.ask('size', stream.id, columns, rows).catch(() => {}),
+      });
     } catch (error) {
       if (!(error instanceof MachineLost)) throw error;
       lost(error.message);
