@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { debianBase, testBases } from './support/base-machine.ts';
-import { redact } from './support/redact.ts';
+import { inOrder, redact } from './support/redact.ts';
 import { scratch } from './support/scratch.ts';
 
 const root = fileURLToPath(new URL('../fixtures/run/', import.meta.url));
@@ -52,6 +52,6 @@ function type(line: string, { repo, here }: { readonly repo: string; readonly he
     encoding: 'utf8',
     timeout: 120_000,
   });
-  const output = redact(`${stdout}${stderr === '' ? '' : `[stderr]\n${stderr}`}`, here);
+  const output = redact(`${inOrder(stdout)}${stderr === '' ? '' : `[stderr]\n${stderr}`}`, here);
   return `$ ${line}\n${output}${status === 0 ? '' : `[exit ${status}]\n`}`;
 }

@@ -7,3 +7,27 @@ export function redact(text: string, directory: string): string {
     .replace(/\b[0-9a-f]{12}\b/g, '<commit>')
     .replace(/skipped \([0-9a-f]{4}, \d+ reads? unchanged\)/g, 'skipped (<id>, <n> reads unchanged)');
 }
+
+/** Lines that runners print at the same time, put in order: in each stretch of them by runner, each runner's as they came. */
+export function inOrder(text: string): string {
+  const out: string[] = [];
+  let stretch: string[] = [];
+  const flush = (): void => {
+    const labels = [...new Set(stretch.map(labelOf))].sort();
+    for (const label of labels) out.push(...stretch.filter((line) => labelOf(line) === label));
+    stretch = [];
+  };
+  for (const line of text.split('\n')) {
+    if (line.includes(' ▸ ')) stretch.push(line);
+    else {
+      flush();
+      out.push(line);
+    }
+  }
+  flush();
+  return out.join('\n');
+}
+
+function labelOf(line: string): string {
+  return line.slice(0, line.indexOf(' ▸ '));
+}
