@@ -83,6 +83,7 @@ failed: web/tests ▸ RUN ./unittest.sh
   │ first line
   │ expected 1, got 2
   exit code 2, at web/tests/Layerfile:3
+  look around before it: layer shell web/tests/Layerfile:3
   run it again: layer run web/tests
 
 failed; skipped 1 of 2 steps, saved 4m12s (1.6s)
