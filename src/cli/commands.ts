@@ -23,6 +23,10 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'runs Layerfiles, skipping what cannot have changed',
     load: async () => (await import('./commands/run.ts')).run,
   },
+  retry: {
+    summary: 'runs again what failed the last time',
+    load: async () => (await import('./commands/retry.ts')).retry,
+  },
   plan: {
     summary: 'says what a run would do, and runs nothing',
     load: async () => (await import('./commands/plan.ts')).plan,

@@ -15,6 +15,7 @@ import { runVariables } from '../runner/input/run-variables.ts';
 import { readSecrets } from '../runner/input/secrets.ts';
 import { branchOf, parseOverrides } from '../runner/input/variables.ts';
 import type { Listener } from '../runner/events.ts';
+import type { RunRecord } from '../runner/history.ts';
 import type { RunPorts } from '../runner/ports.ts';
 import type { LocalStore } from '../runner/stores/local.ts';
 import type { Host } from '../node-host.ts';
@@ -36,8 +37,8 @@ export interface WorldOptions {
   readonly offline: boolean;
 }
 
-/** Which run this is. `new`: JOB_ID counts up; `none`: nothing runs, and all is looked at as the next run would see it. */
-export type Job = 'new' | 'none' | { readonly job: number; readonly attempt: number };
+/** Which run this is. `new`: JOB_ID counts up; `none`: nothing runs, and all is looked at as the next run would see it; `retry`: the next try of a job, null for the last one. */
+export type Job = 'new' | 'none' | { readonly retry: number | null };
 
 /** The world of a run, open. */
 export interface World extends AsyncDisposable {
@@ -45,6 +46,8 @@ export interface World extends AsyncDisposable {
   /** The same store as in `ports`, with all that it can do. */
   readonly store: LocalStore;
   readonly job: { readonly job: number; readonly attempt: number };
+  /** The run that is tried again; null where none is, or none is known. */
+  readonly previous: RunRecord | null;
   /** Worth knowing, and no error. */
   readonly warnings: readonly string[];
 }
@@ -86,7 +89,7 @@ export async function openRun(given: {
   const note = (level: 'info' | 'warning', message: string): void =>
     given.listener({ kind: 'note', runner: null, level, message });
   const warn = (message: string): void => note('warning', message);
-  const job = await jobOf(given.job ?? 'new', store);
+  const { job, previous } = await jobOf(given.job ?? 'new', store);
   const variables = runVariables({
     ...{ git: facts, directoryName: basename(root), host: env, previewPort },
     ...{ jobId: job.job, overrides: { ...retryIndex(job.attempt), ...overrides.overrides } },
@@ -145,12 +148,14 @@ export async function openRun(given: {
     },
     hostMemoryBytes: totalmem(),
   };
-  return { ports, store, job, warnings, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+  return { ports, store, job, previous, warnings, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
 }
 
-async function jobOf(job: Job, store: LocalStore): Promise<World['job']> {
-  if (job === 'new') return { job: await store.nextJob(), attempt: 1 };
-  return job === 'none' ? { job: (await store.lastJob()) + 1, attempt: 1 } : job;
+async function jobOf(job: Job, store: LocalStore): Promise<Pick<World, 'job' | 'previous'>> {
+  if (job === 'new') return { job: { job: await store.nextJob(), attempt: 1 }, previous: null };
+  const previous = job === 'none' ? null : await store.lastRun(job.retry);
+  if (previous === null) return { job: { job: (await store.lastJob()) + 1, attempt: 1 }, previous };
+  return { job: { job: previous.job, attempt: previous.attempt + 1 }, previous };
 }
 
 /** The first try is called as the host calls it. */
