@@ -40,7 +40,10 @@ export async function keyStep(
     buildEnv: Object.fromEntries(position.buildEnv.map((name) => [name, keyValue(name, position, context)])),
     cwd: position.state.cwd,
     user: position.state.user,
-    secretsSet: position.secretEnv.filter((name) => ports.secrets.value(name) !== null),
+    secretsSet: [
+      ...position.secretEnv.filter((name) => ports.secrets.value(name) !== null),
+      ...(position.aws === null ? [] : ['AWS link']),
+    ],
     mtime: chainStep.index >= context.chain.persistentFrom ? 'persistent' : 'plain',
   });
   const parts = first && context.root ? [...context.root.parts, ...own] : own;

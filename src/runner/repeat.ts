@@ -33,6 +33,7 @@ export async function startStateOf(
     const { data } = instance;
     if (data === null || data.mtimes === null) continue;
     const layers = data.stack.slice(below).flatMap((entry) => (entry.kind === 'layer' ? [entry.directory] : []));
+    if ((await context.ports.store.load(data, context.signal)) !== null) continue;
     if (layers.length <= mostLayers) return { instance, data, layers };
   }
   return null;

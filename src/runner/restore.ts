@@ -10,7 +10,10 @@ import { renewVolumes } from './volumes.ts';
 export interface GoBack {
   readonly kind: 'again';
   readonly before: number;
-  readonly note: string;
+  /** What a person is told; null where that has been done. */
+  readonly note: string | null;
+  /** Why the first step from there on runs. */
+  readonly reason: string;
 }
 
 /** A machine that stands at a position, with what ran in its background up again. Whoever opened it disposes `machine`. */
@@ -26,6 +29,9 @@ export interface OpenMachine {
   /** Tells the machine of a tree that has become known since it was booted. */
   readonly learn: (tree: string) => Promise<void>;
 }
+
+/** What a step is told to run for after a RUN BACKGROUND that did not come up again. */
+export const goingBack = 'going back to before RUN BACKGROUND';
 
 const portWaitMs = 60_000;
 
@@ -58,6 +64,8 @@ export async function openMachine(
     if ('failure' in found) return { kind: 'broken', why: found.failure };
     aws.variables = found.variables;
   }
+  const lacking = await ports.store.load(from.data, signal);
+  if (lacking !== null) return { kind: 'again', before: from.next - 1, note: null, reason: lacking };
   const persistent = chain.persistentFrom < chain.steps.length;
   const table = start === null ? from.data.mtimes : start.data.mtimes;
   const before = table === null ? [] : [table];
@@ -147,6 +155,7 @@ async function restart(
         kind: 'again',
         before: first ?? 0,
         note: `${title} ${why} after a restore: going back to before it`,
+        reason: goingBack,
       }) as const;
     if (ended !== null && !(ended.kind === 'exited' && ended.code === 0)) return again('did not stay up');
     const deadline = ports.clock.now() + portWaitMs;

@@ -84,9 +84,10 @@ async function workOn(
       case 'done':
         return { kind: 'done', trail: end.trail, ran: true };
       case 'again':
-        context.emit({ kind: 'note', runner: context.runner, level: 'warning', message: end.note });
+        if (end.note !== null)
+          context.emit({ kind: 'note', runner: context.runner, level: 'warning', message: end.note });
         resume = deepest(trail, end.before);
-        reasons.set(last(trail.slice(0, resume + 1)).next, 'going back to before RUN BACKGROUND');
+        reasons.set(last(trail.slice(0, resume + 1)).next, end.reason);
         break;
       case 'button':
         if (!(await pressed(end.chainStep, context))) return waiting(end.chainStep);

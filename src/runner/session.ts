@@ -10,7 +10,7 @@ import { stepName } from './names.ts';
 import type { Position } from './position.ts';
 import { record } from './record.ts';
 import { continueFrom, inherited, startStateOf, union, type StartState } from './repeat.ts';
-import { openMachine, type GoBack, type OpenMachine } from './restore.ts';
+import { goingBack, openMachine, type GoBack, type OpenMachine } from './restore.ts';
 import type { BackgroundRecord, MachineState } from './state.ts';
 import type { MtimeTable, SnapshotData } from './store.ts';
 import { passed, skippedByCondition, steer } from './steer.ts';
@@ -133,6 +133,7 @@ async function work(start: SessionStart, machinery: Machinery): Promise<SessionE
           kind: 'again',
           before: at,
           note: `${chainStep.step.title} failed after background processes were started again: repeating it from before them`,
+          reason: goingBack,
         };
       }
       return failure(chainStep, result, context);

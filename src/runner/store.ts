@@ -88,7 +88,9 @@ export interface TraceStore extends AsyncDisposable {
     parent: InstanceId | null,
     layer: string,
   ): Promise<readonly { readonly title: string; readonly keyParts: readonly KeyPart[] }[]>;
-  /** Makes an instance visible, with its data, at once and whole. */
+  /** Makes a snapshot's files be there, which may be elsewhere until then; why they cannot be had, or null. Before anything is made of `data`. */
+  load(data: SnapshotData, signal: AbortSignal): Promise<string | null>;
+  /** Makes an instance visible, with its data, at once and whole; one that is known gets this data. */
   insert(instance: Instance): Promise<Stored>;
   /** These are never candidates again, from when this resolves, whatever happens next. */
   retire(ids: readonly InstanceId[]): Promise<void>;

@@ -3,37 +3,67 @@ import { join } from 'node:path';
 import { clearStaging, prepareBase } from '../runner/bases/prepare.ts';
 import { describeBaseFailure } from '../runner/bases/failure.ts';
 import type { BaseHost, BaseProgress } from '../runner/bases/host.ts';
-import { readResolution, recordKey } from '../runner/bases/records.ts';
+import { readResolution, recordKey, writeResolution, type Resolution } from '../runner/bases/records.ts';
+import type { Chain } from '../runner/chain.ts';
 import type { Bases } from '../runner/ports.ts';
+import type { SharedBase, SharedBases } from '../runner/stores/shared.ts';
 
-/** Base machines as the runner asks for them. */
-export function runBases(host: BaseHost): Bases {
+/** Base machines as the runner asks for them: this machine's, what a remote store carries, or made anew. */
+export function runBases(host: BaseHost, shared: SharedBases | null = null): Bases {
   let cleared: Promise<void> | null = null;
+  const keyOf = (machine: Chain['machine']): string => recordKey(machine.name, machine.source, host.architecture);
+  const homeOf = (digest: string): string => join(host.directory, digest.slice('sha256:'.length));
+  const own = async (key: string): Promise<string | null> => {
+    const record = await readResolution(host.directory, key);
+    return record !== null && existsSync(join(homeOf(record.digest), 'base.json')) ? record.digest : null;
+  };
+  const offered = (key: string): { readonly base: SharedBase; readonly record: Resolution } | null => {
+    const base = shared?.base(key) ?? null;
+    const record = base?.record as Resolution | undefined;
+    return base !== null && record && /^sha256:[0-9a-f]{64}$/.test(record.digest) ? { base, record } : null;
+  };
   return {
     async digest(machine) {
-      const record = await readResolution(host.directory, recordKey(machine.name, machine.source, host.architecture));
-      if (record === null) return null;
-      const described = join(host.directory, record.digest.slice('sha256:'.length), 'base.json');
-      return existsSync(described) ? record.digest : null;
+      const key = keyOf(machine);
+      return (await own(key)) ?? offered(key)?.record.digest ?? null;
     },
     async provide(machine, { progress, signal }) {
       await (cleared ??= clearStaging(host));
-      let shown = '';
-      const prepared = await prepareBase({
-        name: machine.name,
-        source: machine.source,
-        refresh: { kind: 'never' },
-        host,
-        progress: (event) => {
-          const line = progressLine(event);
-          if (line !== null && line !== shown) progress(line);
-          shown = line ?? shown;
-        },
-        signal,
-      });
-      return prepared.kind === 'ready' ? prepared.base : { failure: describeBaseFailure(prepared.failure) };
+      const key = keyOf(machine);
+      const there = (await own(key)) === null ? offered(key) : null;
+      if (shared !== null && there !== null) {
+        const home = homeOf(there.record.digest);
+        progress('fetching it from the shared store');
+        const why = existsSync(join(home, 'base.json')) ? null : await shared.fetch(there.base, home, signal);
+        if (why === null) await writeResolution(host.directory, key, there.record);
+        else progress(`it could not be fetched, and is made: ${why}`);
+      }
+      const made = await prepare(machine, { progress, signal });
+      const record = shared === null || 'failure' in made ? null : await readResolution(host.directory, key);
+      if (record !== null) shared?.offer(key, { record, directory: homeOf(record.digest) });
+      return made;
     },
   };
+
+  async function prepare(
+    machine: Chain['machine'],
+    { progress, signal }: Parameters<Bases['provide']>[1],
+  ): ReturnType<Bases['provide']> {
+    let shown = '';
+    const prepared = await prepareBase({
+      name: machine.name,
+      source: machine.source,
+      refresh: { kind: 'never' },
+      host,
+      progress: (event) => {
+        const line = progressLine(event);
+        if (line !== null && line !== shown) progress(line);
+        shown = line ?? shown;
+      },
+      signal,
+    });
+    return prepared.kind === 'ready' ? prepared.base : { failure: describeBaseFailure(prepared.failure) };
+  }
 }
 
 /** What mmdebstrap and apt say when they begin something that takes long, and how a person calls it; the rest of their talk tells nobody anything. */

@@ -3,6 +3,7 @@ import { totalmem } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import type { RepoPath } from '../host.ts';
 import type { Plan } from '../ir/ir.ts';
+import { dockerConfig } from '../registry/login.ts';
 import { parseMirrors } from '../registry/reference.ts';
 import { sandboxDriver } from '../runner/drivers/sandbox/sandbox.ts';
 import { startViewServer } from '../runner/fuse/start.ts';
@@ -18,12 +19,14 @@ import type { Listener } from '../runner/events.ts';
 import type { RunRecord } from '../runner/history.ts';
 import type { RunPorts } from '../runner/ports.ts';
 import type { LocalStore } from '../runner/stores/local.ts';
+import type { WrittenBack } from '../runner/stores/shared.ts';
 import type { Host } from '../node-host.ts';
 import { runBases } from './bases.ts';
 import { runExpose } from './expose.ts';
 import { runInputs } from './inputs.ts';
 import { openStore } from './open-store.ts';
 import { terminalPress } from './press.ts';
+import { accessOf, openShared, type Sharing } from './sharing.ts';
 import { storeDirectory } from './store-directory.ts';
 
 /** Options of `layer run` that decide what the world of a run is. */
@@ -50,6 +53,8 @@ export interface World extends AsyncDisposable {
   readonly previous: RunRecord | null;
   /** Worth knowing, and no error. */
   readonly warnings: readonly string[];
+  /** Sends what this run made to where others find it; null where it may not, or there is no such place. */
+  writeBack(signal: AbortSignal): Promise<WrittenBack | null>;
 }
 
 const previewPort = 7080;
@@ -63,6 +68,8 @@ export async function openRun(given: {
   readonly job?: Job;
   readonly context: { readonly host: Host; readonly signal: AbortSignal };
   readonly listener: Listener;
+  /** What others left, where there is a store for that; null or not given: this machine's own results only. */
+  readonly sharing?: Sharing | null;
 }): Promise<World | { readonly problem: string } | { readonly failure: string }> {
   const { options, plan, context } = given;
   const { host, signal } = context;
@@ -81,7 +88,9 @@ export async function openRun(given: {
   const branch = overrides.overrides['GIT_BRANCH'] ?? branchOf(facts, env);
   const warnings: string[] = [...secrets.warnings, ...(facts.warning === null ? [] : [facts.warning])];
 
-  const store = openStore(directory, { repository: facts.repositoryId, root });
+  const { sharing = null } = given;
+  const access = accessOf(sharing, facts.repositoryId);
+  const store = openStore(directory, { repository: facts.repositoryId, root, ...access });
   if ('failure' in store) return store;
   const blobs = join(directory, 'blobs');
   const hidden = hiddenIn(root, directory);
@@ -90,6 +99,7 @@ export async function openRun(given: {
     given.listener({ kind: 'note', runner: null, level, message });
   const warn = (message: string): void => note('warning', message);
   const { job, previous } = await jobOf(given.job ?? 'new', store);
+  const shared = await openShared(sharing, { local: store, directory, repository: facts.repositoryId, warn, signal });
   const variables = runVariables({
     ...{ git: facts, directoryName: basename(root), host: env, previewPort },
     ...{ jobId: job.job, overrides: { ...retryIndex(job.attempt), ...overrides.overrides } },
@@ -100,19 +110,22 @@ export async function openRun(given: {
       storeDirectory: directory,
       warn,
     }),
-    store,
+    store: shared ?? store,
     clock: host.clock,
-    bases: runBases({
-      directory: env['LAYER_BASES'] || join(directory, 'bases'),
-      repositoryRoot: root,
-      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
-      mirrors: parseMirrors(env['LAYER_REGISTRY_MIRROR'] ?? ''),
-      dockerConfig: dockerConfig(env),
-      env: Object.fromEntries(
-        Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-      ),
-      now: () => host.clock.now(),
-    }),
+    bases: runBases(
+      {
+        directory: env['LAYER_BASES'] || join(directory, 'bases'),
+        repositoryRoot: root,
+        architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+        mirrors: parseMirrors(env['LAYER_REGISTRY_MIRROR'] ?? ''),
+        dockerConfig: dockerConfig(env),
+        env: Object.fromEntries(
+          Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+        ),
+        now: () => host.clock.now(),
+      },
+      shared?.bases ?? null,
+    ),
     inputs: runInputs({
       plan,
       open: (path) =>
@@ -142,13 +155,24 @@ export async function openRun(given: {
     repository: facts.repositoryId,
     architecture: process.arch,
     network: 'outward',
-    scope: {
-      own: scope(branch),
-      readable: async () => [scope(branch), scope(await defaultBranch(git, signal))],
-    },
+    scope:
+      sharing === null
+        ? {
+            own: scope(branch),
+            readable: async () => [scope(branch), scope(await defaultBranch(git, signal))],
+          }
+        : { own: access.scope, readable: async () => access.reads },
     hostMemoryBytes: totalmem(),
   };
+<<<<<<< HEAD
   return { ports, store, job, previous, warnings, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+=======
+  return {
+    ...{ ports, store, job, warnings },
+    writeBack: async (stop) => (await shared?.writeBack(stop)) ?? null,
+    [Symbol.asyncDispose]: () => (shared ?? store)[Symbol.asyncDispose](),
+  };
+>>>>>>> 32142d6 (Results that a fleet shares: a store behind the machine's own, in an OCI registry; scopes in both)
 }
 
 async function jobOf(job: Job, store: LocalStore): Promise<Pick<World, 'job' | 'previous'>> {
@@ -172,13 +196,6 @@ async function defaultBranch(git: Git, signal: AbortSignal): Promise<string> {
         .trim()
         .replace(/^[^/]*\//, '')
     : 'main';
-}
-
-/** Where Docker keeps its logins. */
-function dockerConfig(env: Readonly<Record<string, string | undefined>>): string | null {
-  const { DOCKER_CONFIG: directory, HOME: home } = env;
-  if (directory !== undefined && directory !== '') return join(directory, 'config.json');
-  return home === undefined ? null : join(home, '.docker/config.json');
 }
 
 /** The store, where it is inside the repository: no machine may see it. */

@@ -1,36 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, cpSync, mkdirSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { debianBase, testBases } from '../support/base-machine.ts';
-import { scratch } from '../support/scratch.ts';
-import { pushTo, pullRequest, runProgram, type JobEnd, type JobSetting } from '../support/workflow-job.ts';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const action = join(root, 'dist/action.js');
+import { debianBase } from '../support/base-machine.ts';
+import { pullRequest, runProgram, type JobEnd } from '../support/workflow-job.ts';
+import { action, setting } from './setting.ts';
 
 beforeAll(async () => void (await debianBase()));
-
-/** A clone of a repository, as actions/checkout leaves it, and a store of its own. */
-function setting(files: Record<string, string> | 'quickstart', change: Partial<JobSetting> = {}): JobSetting {
-  const temp = scratch();
-  const workspace = join(temp, 'workspace');
-  mkdirSync(workspace);
-  if (files === 'quickstart') cpSync(join(root, 'fixtures/quickstart'), workspace, { recursive: true });
-  else cpSync(scratch(files), workspace, { recursive: true });
-  const git = (...args: string[]) => execFileSync('git', args, { cwd: workspace, stdio: 'ignore' });
-  git('init', '--quiet', '--initial-branch=main');
-  git('remote', 'add', 'origin', 'https://github.com/octo/gallery');
-  git('add', '.');
-  git('-c', 'user.name=layer', '-c', 'user.email=layer@localhost', 'commit', '--quiet', '--message=A gallery');
-  return {
-    ...{ temp, workspace, event: pushTo('main') },
-    ...change,
-    inputs: { store: 'none', ...change.inputs },
-    env: { LAYER_STORE: join(temp, 'store'), LAYER_BASES: testBases, ...change.env },
-  };
-}
 
 /** The log as the runner shows it: what only masks is not in it. */
 const shown = ({ log }: JobEnd): string => log.replace(/^::add-mask::.*$/gm, '');

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { formatVersion } from '../../src/runner/stores/local/database.ts';
 import { debianBase, testBases } from '../support/base-machine.ts';
 import { scratch } from '../support/scratch.ts';
 
@@ -107,7 +108,7 @@ describe('a run that is stopped', () => {
     writeFileSync(join(here.repo, 'Layerfile'), 'FROM vm/debian:12\nRUN echo kept\nRUN echo other\n');
     expect(layer(here, 'run').stdout).toContain('skipped 1 of 2 steps');
     expect(layer(here, 'run').stdout).toContain('skipped 2 of 2 steps');
-    const layers = join(here.store, 'v4', 'layers');
+    const layers = join(here.store, `v${formatVersion}`, 'layers');
     // What the killed run had begun is gone: each directory left is named by an instance.
     for (const name of readdirSync(layers)) expect(readdirSync(join(layers, name))).toEqual(['layers']);
   });

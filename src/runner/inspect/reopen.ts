@@ -22,7 +22,7 @@ export async function reopen(
     const opened = await openMachine(trail.slice(0, at + 1), context);
     if (opened.kind === 'open') return { kind: 'open', opened, position };
     if (opened.kind === 'broken') return opened;
-    context.emit({ kind: 'note', runner: context.runner, level: 'warning', message: opened.note });
+    context.emit({ kind: 'note', runner: context.runner, level: 'warning', message: opened.note ?? opened.reason });
     before = opened.before;
   }
 }

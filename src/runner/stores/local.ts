@@ -34,6 +34,10 @@ interface VolumeRow {
 export interface StoreUser {
   readonly repository: string;
   readonly root: string;
+  /** What it leaves is of this scope. */
+  readonly scope: string;
+  /** It is offered what is of these. */
+  readonly reads: readonly string[];
 }
 
 /** All that the store of one machine can do. */
@@ -51,7 +55,9 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
   const session = openSession(database);
   let changed = dropUnsynced(database, boot);
   const hmacKey = (database.prepare(`select value from meta where key = 'hmac'`).get() as { value: string }).value;
-  const candidates = database.prepare('select * from instances where key = ? and retired = 0 order by sequence desc');
+  const candidates = database.prepare(
+    'select * from instances where key = ? and retired = 0 and (? or scope in (select value from json_each(?))) order by sequence desc',
+  );
   const relativePath = (path: string): string => relative(root, path);
   const toVolume = (row: VolumeRow): Volume => ({
     id: row.id,
@@ -91,7 +97,9 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
     ...openHistory(database, user),
     hmacKey,
     async candidates(key) {
-      return (candidates.all(key) as unknown as InstanceRow[]).map((row) => fromRow(row, root));
+      return (
+        candidates.all(key, user === null ? 1 : 0, JSON.stringify(user?.reads ?? [])) as unknown as InstanceRow[]
+      ).map((row) => fromRow(row, root));
     },
     async siblings(parent, layer) {
       const where = parent === null ? 'first = 1 and layer = ?' : 'layer = ? and parent = ?';
@@ -100,8 +108,13 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
         .all(...(parent === null ? [layer] : [layer, parent])) as unknown as { title: string; parts: string }[];
       return rows.map(({ title, parts }) => ({ title, keyParts: JSON.parse(parts) as readonly KeyPart[] }));
     },
+    async load() {
+      return null;
+    },
     async insert(instance) {
-      return write(() => insert(instance, { database, root, boot, repository: user?.repository ?? '' }));
+      return write(() =>
+        insert(instance, { database, root, boot, repository: user?.repository ?? '', scope: user?.scope ?? '' }),
+      );
     },
     async retire(ids) {
       changed = true;
@@ -226,14 +239,26 @@ function insert(
     root,
     boot,
     repository,
-  }: { readonly database: DatabaseSync; readonly root: string; readonly boot: string; readonly repository: string },
+    scope,
+  }: {
+    readonly database: DatabaseSync;
+    readonly root: string;
+    readonly boot: string;
+    readonly repository: string;
+    readonly scope: string;
+  },
 ): void {
   const row = toRow(instance, root);
-  const columns = { ...row, boot, repository };
+  const columns = { ...row, boot, repository, scope };
   const names = Object.keys(columns);
   database
-    .prepare(`insert into instances (${names.join(', ')}) values (${names.map((name) => `:${name}`).join(', ')})`)
+    .prepare(
+      `insert into instances (${names.join(', ')}) values (${names.map((name) => `:${name}`).join(', ')})
+       on conflict (id) do update set
+         data = coalesce(excluded.data, data), not_kept = iif(excluded.data is null, not_kept, excluded.not_kept), synced = 0, boot = excluded.boot`,
+    )
     .run(columns);
+  if (row.data !== null) database.prepare('delete from layers where instance = ?').run(row.id);
   const refer = database.prepare('insert into layers values (?, ?)');
   for (const path of instance.data ? layerPaths(instance.data) : []) refer.run(row.id, relative(root, path));
   database

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /** Another number is another directory: old stores are left alone and never misread. A test pins the schema to it. */
-export const formatVersion = 4;
+export const formatVersion = 5;
 
 export const schema = `
 create table if not exists meta (key text primary key, value text not null) strict;
@@ -29,7 +29,8 @@ create table if not exists instances (
   boot text not null,
   data text,
   not_kept text,
-  repository text not null
+  repository text not null,
+  scope text not null
 ) strict;
 create index if not exists instances_key on instances (key);
 create index if not exists instances_parent on instances (parent);
