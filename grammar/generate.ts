@@ -23,14 +23,17 @@ if (earthfileOutputs.some((name) => !read(name).startsWith(earthfileStamp()))) {
   await attempt(generateEarthfile, earthfileInputs[0]);
 }
 
-const shellInputs = ['targets/shell/layer-sh.sh', 'grammar/generate.ts'];
-const shellOutput = 'targets/shell/generated-layer-sh.ts';
-if (!read(shellOutput).startsWith(madeFrom(shellInputs.map(read)))) generateShell();
-
-/** The shell of compiled Layerfiles as a module: emitters are pure, so they cannot read it. */
-function generateShell(): void {
-  const text = `/** See layer-sh.sh. */\nexport const layerShell = ${JSON.stringify(read('targets/shell/layer-sh.sh'))};\n`;
-  write(shellOutput, `${madeFrom(shellInputs.map(read))}${text}`);
+/** The shells of compiled Layerfiles, as modules: emitters are pure, so they cannot read them. */
+const shells = [
+  { source: 'targets/shell/layer-sh.sh', name: 'layerShell' },
+  { source: 'targets/earthfile/enter.sh', name: 'enterShell' },
+  { source: 'targets/earthfile/build.sh', name: 'buildShell' },
+];
+for (const { source, name } of shells) {
+  const made = madeFrom([read(source), read('grammar/generate.ts')]);
+  const output = source.replace(/([^/]+)\.sh$/, 'generated-$1.ts');
+  const text = `/** See ${source}. */\nexport const ${name} = ${JSON.stringify(read(source))};\n`;
+  if (!read(output).startsWith(made)) write(output, `${made}${text}`);
 }
 
 async function attempt(make: () => Promise<void>, grammar: string | undefined): Promise<void> {

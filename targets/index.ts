@@ -1,4 +1,5 @@
 import type { Target } from '../src/target.ts';
+import { earthfile } from './earthfile/earthfile.ts';
 import type { EmitOptions } from './github-actions/emit.ts';
 import { githubActions } from './github-actions/github-actions.ts';
 
@@ -13,6 +14,7 @@ export const defaultOptions: TargetOptions = { github: { background: 'native', i
 /** Every target, by the name that `layer compile --target` takes. */
 export const targets: Readonly<Record<string, (options: TargetOptions) => Target>> = {
   github: ({ github }) => githubActions(github),
+  earthfile: () => earthfile(),
 };
 
 export { ownAction, type Engine } from './github-actions/engine.ts';

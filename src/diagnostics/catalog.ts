@@ -1,6 +1,7 @@
 import { cacheCatalog } from './catalog/cache.ts';
 import { configCatalog } from './catalog/config.ts';
 import { earthfileCatalog } from './catalog/earthfile.ts';
+import { earthlyCatalog } from './catalog/earthly.ts';
 import { fileCatalog } from './catalog/file.ts';
 import { githubCatalog } from './catalog/github.ts';
 import { graphCatalog } from './catalog/graph.ts';
@@ -23,6 +24,7 @@ export const catalog = {
   ...cacheCatalog,
   ...targetCatalog,
   ...earthfileCatalog,
+  ...earthlyCatalog,
   ...githubCatalog,
 };
 
