@@ -43,6 +43,7 @@ case "${1:-}" in
       rm -rf /var/lib/apt/lists/*
     fi
     chmod 770 /root
+    chmod 755 /layer /layer/sh "$shell"
     ;;
   run) # run COMMAND: as RUN does
     bash "$shell" <(printf '%s\n' "$2")

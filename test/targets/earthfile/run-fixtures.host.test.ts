@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { debianBase } from '../../support/base-machine.ts';
+import { runByEarthfile, runNatively, type Story } from '../../support/earthfile-executor/two-ways.ts';
+import { scratch } from '../../support/scratch.ts';
+
+const root = fileURLToPath(new URL('../../../fixtures/run/', import.meta.url));
+
+/** What a story needs to be told; stories that are not here need nothing. */
+const told: Readonly<Record<string, Omit<Story, 'repo' | 'here'> & { readonly before?: string }>> = {
+  'build-env': { before: "git init -q -b main && git add . && git commit -qm 'First one'" },
+  secrets: {
+    native: ['--secret', 'API_TOKEN'],
+    env: { API_TOKEN: 'canary-3141592653' },
+  },
+  button: { native: ['--press', '1'], earth: ['--push', '+main-layerfile-after-button'] },
+};
+
+/** Stories that are not for an Earthfile, and why. */
+const notTold: Readonly<Record<string, string>> = {
+  aws: 'the credentials are those of whoever runs Earthly',
+  clone: 'the other repository is a directory of this host, which no container sees',
+  memory: 'Earthly knows no MEMORY, and says so',
+};
+
+describe('what is emitted for fixtures/run', () => {
+  beforeAll(async () => void (await debianBase()));
+
+  for (const name of readdirSync(root).sort()) {
+    if (Object.hasOwn(notTold, name)) continue;
+    it(`${name} ends as it does natively`, async () => {
+      const { before, ...options } = told[name] ?? {};
+      const here = scratch();
+      const repo = join(here, 'repo');
+      mkdirSync(repo);
+      if (existsSync(join(root, name, 'repo'))) cpSync(join(root, name, 'repo'), repo, { recursive: true });
+      if (before !== undefined) spawnSync('bash', ['-c', before], { cwd: repo, env: { ...process.env, ...author } });
+      const native = runNatively({ repo, here, ...options });
+      const { succeeded, lines } = await runByEarthfile({ repo, here, ...options });
+      expect({ succeeded, lines }).toEqual(native);
+    });
+  }
+});
+
+const author = {
+  GIT_AUTHOR_NAME: 'Somebody',
+  GIT_AUTHOR_EMAIL: 'somebody@example.com',
+  GIT_COMMITTER_NAME: 'Somebody',
+  GIT_COMMITTER_EMAIL: 'somebody@example.com',
+};
