@@ -65,7 +65,7 @@ case "${1:-}" in
     ;;
   copy) # copy TREE FROM DESTINATION [-g] SOURCE…: what COPY has put below /layer/repo
     shift
-    find "$stage" -mindepth 1 -maxdepth 1 -exec chmod -R u=rwX,g=u,o=rX -- {} +
+    chmod -R u=rwX,g=u,o=rX -- "$stage"
     bash "$shell" copy "$@"
     ;;
   *) bash "$shell" "$@" ;;

@@ -4,6 +4,8 @@ import ignore from 'ignore';
 import { argumentsOf } from '../../../src/earthfile/arguments.ts';
 import type { EarthBlock, EarthCommand, EarthfileAst, EarthStatement } from '../../../src/earthfile/ast.ts';
 import { parseEarthfile } from '../../../src/earthfile/parse.ts';
+import { referencesOf } from '../../../src/earthfile/references.ts';
+import { commandsOf } from '../../../src/earthfile/walk.ts';
 import { runIn } from './container.ts';
 import { expandWord } from './words.ts';
 
@@ -87,12 +89,25 @@ class Build {
     this.request = request;
   }
 
-  /** A target with the same arguments is built once. */
+  /** A target is built once with the same values of the ARGs that it or a target below it declares. */
   target(name: string, passed: ReadonlyMap<string, string>): Promise<Scope> {
-    const key = JSON.stringify([name, [...passed].sort()]);
+    const declared = this.declared(name, new Set());
+    const key = JSON.stringify([name, [...passed].filter(([arg]) => declared.has(arg)).sort()]);
     const known = this.built.get(key) ?? this.carryOut(name, passed);
     this.built.set(key, known);
     return known;
+  }
+
+  private declared(name: string, seen: Set<string>): ReadonlySet<string> {
+    if (seen.has(name)) return new Set();
+    seen.add(name);
+    const recipe = this.ast.recipes.find((one) => one.name === name);
+    const commands = [...commandsOf(recipe?.body ?? [])].map(({ command }) => command);
+    const own = commands.flatMap(({ keyword, assignments }) =>
+      keyword === 'ARG' ? assignments.map((one) => one.name.text) : [],
+    );
+    const below = commands.flatMap(referencesOf).flatMap((reference) => [...this.declared(reference.name, seen)]);
+    return new Set([...own, ...below]);
   }
 
   private async carryOut(name: string, passed: ReadonlyMap<string, string>): Promise<Scope> {

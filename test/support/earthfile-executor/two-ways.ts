@@ -55,8 +55,8 @@ export function runNatively({ repo, here, native = [], env = {} }: Story): Endin
   );
   if (status !== 0 && status !== 1) throw new Error(`layer run ended with ${status}:\n${stdout}${stderr}`);
   const lines = stdout.split('\n').flatMap((line) => {
-    const at = line.indexOf(' │ ');
-    return at < 0 ? [] : [line.slice(at + 3)];
+    const match = /^\S.* ▸ .*? │ (.*)$/.exec(line);
+    return match === null ? [] : [match[1] ?? ''];
   });
   return { succeeded: status === 0, lines: lines.sort() };
 }

@@ -40,10 +40,20 @@ describe('what is emitted for fixtures/run', () => {
       if (before !== undefined) spawnSync('bash', ['-c', before], { cwd: repo, env: { ...process.env, ...author } });
       const native = runNatively({ repo, here, ...options });
       const { succeeded, lines } = await runByEarthfile({ repo, here, ...options });
-      expect({ succeeded, lines }).toEqual(native);
+      expect({ succeeded, lines: lines.flatMap(asNatively).sort() }).toEqual(native);
     });
   }
 });
+
+/** What a line would be natively: secrets are masked there, and the machine's own sentences stand elsewhere. */
+function asNatively(line: string): readonly string[] {
+  if (line.startsWith('layer: it did not stay up')) return [];
+  return [
+    line
+      .replaceAll('canary-3141592653', '***')
+      .replace(Buffer.from('canary-3141592653').toString('base64').slice(0, -1), '***'),
+  ];
+}
 
 const author = {
   GIT_AUTHOR_NAME: 'Somebody',
