@@ -164,15 +164,11 @@ export async function openRun(given: {
         : { own: access.scope, readable: async () => access.reads },
     hostMemoryBytes: totalmem(),
   };
-<<<<<<< HEAD
-  return { ports, store, job, previous, warnings, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
-=======
   return {
-    ...{ ports, store, job, warnings },
+    ...{ ports, store, job, previous, warnings },
     writeBack: async (stop) => (await shared?.writeBack(stop)) ?? null,
     [Symbol.asyncDispose]: () => (shared ?? store)[Symbol.asyncDispose](),
   };
->>>>>>> 32142d6 (Results that a fleet shares: a store behind the machine's own, in an OCI registry; scopes in both)
 }
 
 async function jobOf(job: Job, store: LocalStore): Promise<Pick<World, 'job' | 'previous'>> {
