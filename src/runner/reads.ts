@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { GuestPath } from '../host.ts';
-import { fingerprint } from './view/fingerprint.ts';
-import type { Observation, View, ViewSpec } from './view/view.ts';
+import { fingerprintOf } from './view/fingerprint.ts';
+import type { Observation, View, ViewEntry, ViewSpec } from './view/view.ts';
 
 /** An observation that no longer holds. */
 export interface BrokenRead {
@@ -15,10 +15,13 @@ export interface BrokenRead {
  * Stats only what the observations name. A view that no chain has any more counts as gone.
  */
 export function brokenRead(observations: readonly Observation[], views: readonly View[]): BrokenRead | null {
+  let last: { readonly view: View; readonly path: GuestPath; readonly entry: ViewEntry | null } | null = null;
   for (const observation of observations) {
     const view = views[observation.view];
     if (!view) return { observation, reason: `${observation.path} is no longer copied` };
-    if (fingerprint(view, observation.path, observation.kind) !== observation.fingerprint) {
+    const { path, kind } = observation;
+    if (last === null || last.path !== path || last.view !== view) last = { view, path, entry: view.entry(path) };
+    if (fingerprintOf(last.entry, { view, path, kind }) !== observation.fingerprint) {
       return { observation, reason: reasonOf(observation, view) };
     }
   }

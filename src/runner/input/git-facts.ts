@@ -23,6 +23,9 @@ export interface GitFacts {
   readonly warning: string | null;
 }
 
+/** Commit, its short name, `git describe`, and the title last, as it is data. */
+const format = '%H%n%h%n%(describe)%n%s';
+
 /** Asks git about the repository at `root`; where there is none, the directory itself is the repository. */
 export async function readGitFacts({
   git,
@@ -37,14 +40,24 @@ export async function readGitFacts({
     const { code, stdout } = await git.run(args, { signal });
     return code === 0 ? decodeName(stdout).replace(/\n$/, '') : '';
   };
-  const [about, branch, shown, tag, originUrl] = await Promise.all([
-    git.run(['rev-parse', '--git-common-dir', '--is-shallow-repository'], { signal }),
-    ask('symbolic-ref', '--quiet', '--short', 'HEAD'),
-    ask('-c', 'log.showSignature=false', 'log', '-1', '--no-color', '--no-decorate', '--format=%H%n%s', 'HEAD', '--'),
-    ask('describe', '--always'),
+  const [about, shown, originUrl] = await Promise.all([
+    git.run(['rev-parse', '--git-common-dir', '--is-shallow-repository', '--symbolic-full-name', 'HEAD'], { signal }),
+    ask(
+      '-c',
+      'log.showSignature=false',
+      'log',
+      '-1',
+      '--no-color',
+      '--no-decorate',
+      `--format=${format}`,
+      'HEAD',
+      '--',
+    ),
     ask('config', '--get', 'remote.origin.url'),
   ]);
-  if (about.code !== 0) {
+  const [commonDirectory = '', shallow, head] = decodeName(about.stdout).split('\n');
+  // Before the first commit it fails only when it comes to HEAD.
+  if (about.code !== 0 && shallow === undefined) {
     const refused = about.stderr.includes('dubious ownership');
     const warning = refused
       ? `git does not trust ${root}, which belongs to somebody else; run: git config --global --add safe.directory ${root}`
@@ -52,8 +65,15 @@ export async function readGitFacts({
     const nothing = { commit: '', branch: '', tag: '', title: '', originUrl: '' };
     return { ...nothing, repositoryId: `directory ${realPath(root)}`, warning };
   }
-  const [commit = '', title = ''] = shown.split('\n');
-  const [commonDirectory = '', shallow] = decodeName(about.stdout).split('\n');
+  const [commit = '', short = '', described = '', ...titleLines] = shown.split('\n');
+  const title = titleLines.join('\n');
+  const branch = head?.startsWith('refs/heads/')
+    ? head.slice('refs/heads/'.length)
+    : head === 'HEAD' && about.code === 0
+      ? ''
+      : await ask('symbolic-ref', '--quiet', '--short', 'HEAD');
+  // Before git 2.32 `log` cannot describe.
+  const tag = described.startsWith('%') ? await ask('describe', '--always') : described || short;
   const directory = realPath(resolve(root, commonDirectory));
   const rootCommit = originUrl === '' && commit !== '' && shallow === 'false';
   const first = rootCommit ? await ask('rev-list', '--first-parent', '--max-parents=0', 'HEAD') : '';

@@ -21,11 +21,13 @@ export interface StatCache {
 /** A file's times must be this much older than a look at it for the look to count. */
 export const settledMs = 2000;
 
-const magic = Buffer.from('layer-s1', 'latin1');
-const keyBytes = 16;
-const recordBytes = 36;
+const magic = Buffer.from('layer-s2', 'latin1');
 const checksumBytes = 20;
-const headerBytes = magic.length + checksumBytes;
+/** Magic, checksum, number of records: a multiple of eight. */
+const headerBytes = magic.length + checksumBytes + 4;
+/** Size, mtime, ctime, inode and device of each file. */
+const numbersPerRecord = 5;
+const digestBytes = 20;
 /** Above this many records, those that were not used are dropped if they are the most. */
 const roomyRecords = 200_000;
 
@@ -44,95 +46,127 @@ export function settledLimitNs(atMs: number): bigint {
   return BigInt(atMs - settledMs) * 1_000_000n;
 }
 
+/** A file's hash, and the numbers that it was computed under. */
+interface Known {
+  readonly digest: string;
+  readonly numbers: readonly bigint[];
+}
+
+/** What a cache's file holds: paths, and by their index the numbers and digests. */
+interface Records {
+  readonly indices: ReadonlyMap<string, number>;
+  readonly numbers: BigInt64Array;
+  readonly digests: Buffer;
+}
+
 /**
- * Opens the cache in `file`; empty where there is none, or none that is whole.
- * Format: magic, sha1 of the records, then records sorted by key: 16 bytes of sha256(path, stat), 20 bytes of blob hash.
+ * Opens the cache in `file`; empty where there is none, or none that is whole; read when it is first asked.
+ * Format: magic, sha1 of all that follows, number of records (32 bits); numbers (64 bits each), digests, and the paths in UTF-16 with a NUL between
+ * them, all little-endian. A record a path: the numbers are compared as they are, so that no two stats are ever taken for one.
  */
 export function openStatCache(file: string): StatCache {
-  const old = readRecords(file);
-  const count = old.length / recordBytes;
-  const fresh = new Map<string, Buffer>();
+  let read: Records | null = null;
+  const records = (): Records => (read ??= readRecords(file));
+  const fresh = new Map<string, Known>();
   const used = new Set<number>();
-
-  /** The index of the record with this key; -1 where there is none. */
-  const search = (key: Buffer): number => {
-    const head = key.readUInt32BE(0);
-    let low = 0;
-    let high = count - 1;
-    while (low <= high) {
-      const middle = (low + high) >>> 1;
-      const at = middle * recordBytes;
-      const order = old.readUInt32BE(at) - head || old.compare(key, 0, keyBytes, at, at + keyBytes);
-      if (order === 0) return middle;
-      if (order < 0) low = middle + 1;
-      else high = middle - 1;
-    }
-    return -1;
-  };
 
   return {
     find(path, stat) {
-      const key = keyOf(path, stat);
-      const added = fresh.get(key.toString('latin1'));
-      if (added !== undefined) return added.toString('hex');
-      const index = search(key);
-      if (index < 0) return null;
+      const added = fresh.get(path);
+      if (added !== undefined && numbersOf(stat).every((one, at) => one === added.numbers[at])) return added.digest;
+      const { indices, numbers, digests } = records();
+      const index = indices.get(path);
+      if (index === undefined) return null;
+      const at = index * numbersPerRecord;
+      const same =
+        numbers[at] === BigInt(stat.sizeBytes) &&
+        numbers[at + 1] === stat.mtimeNs &&
+        numbers[at + 2] === stat.ctimeNs &&
+        numbers[at + 3] === stat.inode &&
+        numbers[at + 4] === stat.device;
+      if (!same) return null;
       used.add(index);
-      const at = index * recordBytes + keyBytes;
-      return old.toString('hex', at, at + recordBytes - keyBytes);
+      return digests.toString('hex', index * digestBytes, (index + 1) * digestBytes);
     },
     add(path, stat, { digest, hashedAtMs }) {
-      if (!isSettled(stat, hashedAtMs)) return;
-      fresh.set(keyOf(path, stat).toString('latin1'), Buffer.from(digest, 'hex'));
+      if (isSettled(stat, hashedAtMs)) fresh.set(path, { digest, numbers: numbersOf(stat) });
     },
     save() {
       if (fresh.size === 0) return;
-      const crowded = count + fresh.size > roomyRecords && count > 2 * used.size;
-      const records: Buffer[] = [...fresh].map(([key, digest]) => Buffer.concat([Buffer.from(key, 'latin1'), digest]));
-      for (let index = 0; index < count; index += 1) {
-        const record = old.subarray(index * recordBytes, (index + 1) * recordBytes);
-        if (crowded && !used.has(index)) continue;
-        if (!fresh.has(record.toString('latin1', 0, keyBytes))) records.push(record);
+      const old = records();
+      const crowded = old.indices.size + fresh.size > roomyRecords && old.indices.size > 2 * used.size;
+      const all = new Map<string, Known>();
+      for (const [path, index] of old.indices) {
+        if (fresh.has(path) || (crowded && !used.has(index))) continue;
+        const numbers = [...old.numbers.subarray(index * numbersPerRecord, (index + 1) * numbersPerRecord)];
+        all.set(path, {
+          digest: old.digests.toString('hex', index * digestBytes, (index + 1) * digestBytes),
+          numbers,
+        });
       }
-      writeRecords(file, Buffer.concat(records.sort((a, b) => a.compare(b))));
+      for (const [path, known] of fresh) all.set(path, known);
+      writeRecords(file, all);
     },
   };
 }
 
 /** A cache that remembers for the life of the process only. */
 export function memoryStatCache(): StatCache {
-  const known = new Map<string, string>();
+  const known = new Map<string, Known>();
   return {
-    find: (path, stat) => known.get(keyOf(path, stat).toString('latin1')) ?? null,
+    find(path, stat) {
+      const found = known.get(path);
+      return found !== undefined && numbersOf(stat).every((one, at) => one === found.numbers[at]) ? found.digest : null;
+    },
     add(path, stat, { digest, hashedAtMs }) {
-      if (isSettled(stat, hashedAtMs)) known.set(keyOf(path, stat).toString('latin1'), digest);
+      if (isSettled(stat, hashedAtMs)) known.set(path, { digest, numbers: numbersOf(stat) });
     },
     save() {},
   };
 }
 
-function keyOf(path: RepoPath, stat: DiskStat): Buffer {
-  const text = `${path}\0${stat.sizeBytes} ${stat.mtimeNs} ${stat.ctimeNs} ${stat.inode} ${stat.device}`;
-  return hash('sha256', text, 'buffer').subarray(0, keyBytes);
+function numbersOf(stat: DiskStat): readonly bigint[] {
+  return [BigInt(stat.sizeBytes), stat.mtimeNs, stat.ctimeNs, stat.inode, stat.device];
 }
 
-function readRecords(file: string): Buffer {
-  const nothing = Buffer.alloc(0);
+function readRecords(file: string): Records {
+  const nothing: Records = { indices: new Map(), numbers: new BigInt64Array(), digests: Buffer.alloc(0) };
+  let bytes: Buffer;
   try {
-    const bytes = readFileSync(file);
-    const records = bytes.subarray(headerBytes);
-    if (!bytes.subarray(0, magic.length).equals(magic) || records.length % recordBytes !== 0) return nothing;
-    return checksum(records).equals(bytes.subarray(magic.length, headerBytes)) ? records : nothing;
+    bytes = readFileSync(file);
   } catch {
     return nothing;
   }
+  const rest = bytes.subarray(magic.length + checksumBytes);
+  if (bytes.length < headerBytes || !bytes.subarray(0, magic.length).equals(magic)) return nothing;
+  if (!checksum(rest).equals(bytes.subarray(magic.length, magic.length + checksumBytes))) return nothing;
+  const count = bytes.readUInt32LE(headerBytes - 4);
+  const digestsAt = headerBytes + count * numbersPerRecord * 8;
+  const pathsAt = digestsAt + count * digestBytes;
+  // A copy of its own is aligned.
+  const numbers = new BigInt64Array(new Uint8Array(bytes.subarray(headerBytes, digestsAt)).buffer);
+  const indices = new Map<string, number>();
+  if (count > 0) {
+    for (const [index, path] of bytes.toString('utf16le', pathsAt).split('\0').entries()) indices.set(path, index);
+  }
+  return { indices, numbers, digests: bytes.subarray(digestsAt, pathsAt) };
 }
 
-function writeRecords(file: string, records: Buffer): void {
+function writeRecords(file: string, records: ReadonlyMap<string, Known>): void {
+  const count = Buffer.alloc(4);
+  count.writeUInt32LE(records.size);
+  const all = [...records.values()];
+  const numbers = BigInt64Array.from(all.flatMap((one) => one.numbers));
+  const body = Buffer.concat([
+    count,
+    Buffer.from(numbers.buffer),
+    Buffer.from(all.map((one) => one.digest).join(''), 'hex'),
+    Buffer.from([...records.keys()].join('\0'), 'utf16le'),
+  ]);
   const staged = `${file}.${randomBytes(6).toString('hex')}`;
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   try {
-    writeFileSync(staged, Buffer.concat([magic, checksum(records), records]), { mode: 0o600, flag: 'wx' });
+    writeFileSync(staged, Buffer.concat([magic, checksum(body), body]), { mode: 0o600, flag: 'wx' });
     renameSync(staged, file);
   } catch (error) {
     rmSync(staged, { force: true });
@@ -140,6 +174,6 @@ function writeRecords(file: string, records: Buffer): void {
   }
 }
 
-function checksum(records: Buffer): Buffer {
-  return hash('sha1', records, 'buffer');
+function checksum(bytes: Buffer): Buffer {
+  return hash('sha1', bytes, 'buffer');
 }

@@ -1,14 +1,21 @@
 import { hash } from 'node:crypto';
 import type { GuestPath } from '../../host.ts';
 import { encodeName } from './names.ts';
-import type { ObservationKind, View } from './view.ts';
+import type { ObservationKind, View, ViewEntry } from './view.ts';
 
 /**
  * What an observation of this kind at this path sees in a view. Who records and who checks call the same function: an observation holds
  * exactly where the fingerprint on the new view equals the recorded one. Nothing where something was, or the reverse, never compares equal.
  */
 export function fingerprint(view: View, path: GuestPath, kind: ObservationKind): string {
-  const entry = view.entry(path);
+  return fingerprintOf(view.entry(path), { view, path, kind });
+}
+
+/** The same for whoever has the entry at hand: several observations of one path ask for it once. */
+export function fingerprintOf(
+  entry: ViewEntry | null,
+  { view, path, kind }: { readonly view: View; readonly path: GuestPath; readonly kind: ObservationKind },
+): string {
   if (entry === null) return kind === 'absent' ? '' : 'nothing';
   switch (kind) {
     case 'absent':

@@ -42,7 +42,7 @@ export function openView(spec: ViewSpec, tree: RepoTree): View {
   const placeAt = (path: string): Place | null => {
     const known = directories.get(path);
     if (known !== undefined) return known;
-    const place = find(namesOf(path), path);
+    const place = isBelow(path) ? below(path) : find(namesOf(path), path);
     if (place?.kind === 'directory') directories.set(path, place);
     return place;
   };
@@ -53,8 +53,17 @@ export function openView(spec: ViewSpec, tree: RepoTree): View {
       if (names.length === leading.length) return open().top;
       return { kind: 'directory', parts: [], named: nothingNamed, attributes: attributesAt(spec, names.length) };
     }
-    const parent = placeAt(path.slice(0, path.lastIndexOf('/')) || '/');
-    return parent === null ? null : merge(tree, candidates(parent, names.at(-1) ?? ''));
+    return below(path);
+  };
+
+  /** Whether a path in its normal form lies below the destination: then only its last name has to be looked at. */
+  const prefix = spec.destination === '/' ? '/' : `${spec.destination}/`;
+  const isBelow = (path: string): boolean => path.length > prefix.length && path.startsWith(prefix);
+
+  const below = (path: string): Place | null => {
+    const slash = path.lastIndexOf('/');
+    const parent = placeAt(path.slice(0, slash) || '/');
+    return parent === null ? null : merge(tree, candidates(parent, path.slice(slash + 1)));
   };
 
   const list = (path: GuestPath): readonly string[] | null => {
@@ -156,6 +165,10 @@ function matches(tree: RepoTree, pattern: RepoPath): readonly RepoPath[] {
 /** What may stand under a name in a directory, the last source's first. */
 function candidates(place: Place, name: string): readonly Part[] {
   if (place.kind !== 'directory') return [];
+  const [only] = place.parts;
+  if (only !== undefined && place.parts.length === 1 && place.named.size === 0) {
+    return isLeftOut(only, name) ? [] : [{ path: joinPath(only.path, name), order: only.order, git: only.git }];
+  }
   const inside = place.parts
     .filter((part) => !isLeftOut(part, name))
     .map((part) => ({ ...part, path: joinPath(part.path, name) }));
