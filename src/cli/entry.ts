@@ -17,7 +17,7 @@ if (found >= wanted) {
 }
 
 /** Node keeps what it makes of these files, in the user's own cache directory, so that the next start is faster. */
-function keepCompiled(node: typeof import('node:module')) {
+function keepCompiled(node: { enableCompileCache?: (directory: string) => unknown }) {
   var cache = process.env.XDG_CACHE_HOME || (process.env.HOME && process.env.HOME + '/.cache');
   if (cache && node.enableCompileCache) node.enableCompileCache(cache + '/layer/compiled');
 }
