@@ -211,12 +211,13 @@ inside() {
 
 # put TREE PATH TARGET: TARGET becomes what TREE holds at PATH; a directory's content is merged into one that is there.
 put() {
-  local from=$1${2:+/$2} exclude=(--exclude=.git)
-  if [ -z "$2" ]; then exclude+=(--exclude=./.layer); fi
+  local from=$1${2:+/$2} leave=(! -name .git)
+  if [ -z "$2" ]; then leave+=(! -name .layer); fi
   make_directory "$(dirname -- "$3")"
   if [ -d "$from" ] && [ ! -L "$from" ]; then
     make_directory "$3"
-    tar -C "$from" "${exclude[@]}" --owner=0 --group=0 -cf - . | tar -C "$3" --same-owner -xpf -
+    find "$from" -mindepth 1 -maxdepth 1 "${leave[@]}" -printf '%P\0' |
+      tar -C "$from" --exclude=.git --owner=0 --group=0 --null -cf - -T - | tar -C "$3" --same-owner -xpf -
   else
     cp -a --no-preserve=ownership --remove-destination -T -- "$from" "$3"
   fi || fail "$2 could not be copied to $3"
@@ -282,7 +283,13 @@ matches() (
 )
 
 # as_copied TREE: as COPY gives files: the group has the owner's rights, nobody else may write, and whether a file is a program is all that is left of modes.
-as_copied() { find "$1" -mindepth 1 -maxdepth 1 ! -name .git -exec chmod -R u=rwX,g=u,o=rX -- {} +; }
+as_copied() { chmod 775 -- "$1" && find "$1" -mindepth 1 -maxdepth 1 ! -name .git -exec chmod -R u=rwX,g=u,o=rX -- {} +; }
+
+# mask_base64 SECRET: hides its base64 too, as far as what follows it cannot change that.
+mask_base64() {
+  local LC_ALL=C
+  if [ ${#1} -ge 6 ]; then printf '::add-mask::%s\n' "$(printf %s "$1" | base64 -w 0 | cut -c "1-$((${#1} * 8 / 6))")"; fi
+}
 
 git_in() {
   local tree=$1
@@ -356,7 +363,7 @@ case "${1:-}" in
     shift
     for one in "$@"; do
       if [ -z "${!one:-}" ]; then fail "the secret $one has no value here: add it under Settings, Secrets and variables, Actions (pull requests from forks get none)"; fi
-      printf '::add-mask::%s\n' "$(printf %s "${!one}" | base64 -w 0)"
+      mask_base64 "${!one}"
       case " $LAYER_SECRETS " in *" $one "*) ;; *) LAYER_SECRETS+=${LAYER_SECRETS:+ }$one ;; esac
     done
     persist LAYER_SECRETS "$LAYER_SECRETS"
