@@ -47,6 +47,14 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'opens a terminal in the state after a step',
     load: async () => (await import('./commands/shell.ts')).shell,
   },
+  verify: {
+    summary: 'proves that what is skipped is skipped rightly',
+    load: async () => (await import('./commands/verify.ts')).verify,
+  },
+  pin: {
+    summary: 'keeps a snapshot whatever room is asked for',
+    load: async () => (await import('./commands/pin.ts')).pin,
+  },
   du: {
     summary: 'says what the store holds and how much room it takes',
     load: async () => (await import('./commands/du.ts')).du,

@@ -1,0 +1,52 @@
+import { exit } from '../../exit.ts';
+import { plainText, stepText } from '../../report/text.ts';
+import { stepName } from '../../runner/names.ts';
+import { command } from '../command.ts';
+import { findSurveyed, inspectOptions, openInspection } from '../inspect/open.ts';
+import { stepJson } from '../inspect/step-json.ts';
+
+export const pin = command({
+  description:
+    'Keeps the snapshot after a step, whatever room layer prune is asked for. It can be entered with layer shell, and runs go on from it while\n' +
+    'nothing that its steps looked at has changed.',
+  operands: {
+    placeholder: 'step',
+    help: 'its place (web/Layerfile:5, or web:3 for the third step), checkpoint, the id that layer run prints, or a part of its text; then a name',
+    least: 1,
+    most: 2,
+  },
+  options: inspectOptions,
+  examples: [
+    { command: 'layer pin web/tests:3 release', does: 'keep the state after a step, under a name' },
+    { command: 'layer pin e14e', does: 'keep the snapshot that layer run named' },
+    { command: 'layer unpin release', does: 'let it go again' },
+  ],
+  async run({ options, operands }, context) {
+    const { terminal } = context.host;
+    const [typed = '', given = null] = operands;
+    const opened = await openInspection({ name: 'pin', needs: 'store', options, paths: [], context });
+    if ('code' in opened) return opened.code;
+    await using inspection = opened;
+    const { ports, store } = inspection.world;
+    const runners = await inspection.survey({ kind: 'look', trees: ports.inputs }, () => {});
+    const found = findSurveyed(typed, { ...inspection, runners });
+    if ('problem' in found) {
+      terminal.error(`layer pin: ${found.problem}\n`);
+      return exit.usage;
+    }
+    const { step, runner } = found;
+    const { instance } = step;
+    const title = stepText(stepName(step.chainStep, step.runner));
+    if (instance === null || instance.data === null) {
+      const why = instance === null ? 'it has no result yet' : (instance.notKept ?? 'no snapshot was taken after it');
+      terminal.error(`layer pin: ${title} has no snapshot: ${plainText(why)}\n`);
+      return exit.usage;
+    }
+    const before = runner.steps.filter((one) => one.chainStep.index < step.chainStep.index);
+    const name = given ?? instance.id.slice(0, 8);
+    await store.pin({ id: instance.id, name, trail: before.flatMap((one) => one.instance?.id ?? []) });
+    if (options.json) terminal.out(`${JSON.stringify({ name, snapshot: instance.id, step: stepJson(step) })}\n`);
+    else terminal.out(`pinned ${instance.id.slice(0, 4)} as ${plainText(name)}: ${title}\n`);
+    return exit.done;
+  },
+});
