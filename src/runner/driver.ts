@@ -101,6 +101,11 @@ export class MachineLost extends Error {
   override readonly name = 'MachineLost';
 }
 
+/** What a machine's methods reject with when what lies in it does not let them: a loop of links, a file where a directory should be. For a person. */
+export class MachineRefused extends Error {
+  override readonly name: string = 'MachineRefused';
+}
+
 /** A running machine. When the machine is gone, `exec` ends as `lost` and every other method rejects with `MachineLost`; none hangs. */
 export interface Machine extends AsyncDisposable {
   /** Runs to the end of bash (not of its output pipes). Standard input is /dev/null. Output comes as it is written; stdout and stderr together. */

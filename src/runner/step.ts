@@ -3,6 +3,7 @@ import type { Bench } from './bench.ts';
 import type { ChainStep } from './chain.ts';
 import type { RunContext } from './context.ts';
 import type { Exit } from './driver.ts';
+import { MachineRefused } from './driver.ts';
 import { environmentAt } from './environment.ts';
 import type { Destination, EnvPair, ResolvedSource } from './instruction.ts';
 import type { KeyedStep } from './lookup.ts';
@@ -40,6 +41,15 @@ const zero: Exit = { kind: 'exited', code: 0 };
 
 /** Does a working step on a machine that stands at `position`. */
 export async function workStep(keyed: KeyedStep, work: Work): Promise<Worked> {
+  try {
+    return await workOn(keyed, work);
+  } catch (error) {
+    if (error instanceof MachineRefused) return failed(error.message);
+    throw error;
+  }
+}
+
+async function workOn(keyed: KeyedStep, work: Work): Promise<Worked> {
   const { instruction } = keyed;
   const { position, bench, context } = work;
   const { state } = position;

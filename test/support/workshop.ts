@@ -147,14 +147,19 @@ async function reportOf(child: ChildProcess): Promise<Report> {
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  const lines = out.split('\n').flatMap((text): Line[] => {
+  return { status, stderr, ...readReport(out) };
+}
+
+/** What the lines of `layer run --json` say; a last line that was cut off is left out. */
+export function readReport(text: string): Pick<Report, 'outcome' | 'runners'> {
+  const lines = text.split('\n').flatMap((line): Line[] => {
     try {
-      return [JSON.parse(text) as Line];
+      return [JSON.parse(line) as Line];
     } catch {
       return [];
     }
   });
-  return { status, stderr, ...readLines(lines) };
+  return readLines(lines);
 }
 
 type Open<T> = { -readonly [K in keyof T]: T[K] };

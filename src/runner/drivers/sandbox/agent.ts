@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MachineLost } from '../../driver.ts';
+import { MachineLost, MachineRefused } from '../../driver.ts';
 import type { Field } from './frames.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
 
@@ -130,7 +130,7 @@ export class Agent implements AsyncDisposable {
 }
 
 /** What the agent was asked for cannot be done; the machine is well. */
-export class AgentError extends Error {
+export class AgentError extends MachineRefused {
   override readonly name = 'AgentError';
 }
 

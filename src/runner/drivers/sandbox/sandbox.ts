@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Driver, Machine, MachineSpec } from '../../driver.ts';
+import { MachineLost } from '../../driver.ts';
 import type { ViewServer, ViewServerSpec } from '../../fuse/view-server.ts';
 import { Agent } from './agent.ts';
 import type { Hierarchies } from './cgroup.ts';
@@ -89,7 +90,7 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
     if ('why' in network) parts.warn(`machines have no network: ${network.why}`);
     else started.use(network);
   }
-  for (const entry of spec.stack) if (entry.kind === 'view') await (await views).addView(entry.view);
+  await addViews(spec.stack, views);
   const root = new Root({ agent, base: spec.base, directory, userXattr });
   await root.push(spec.stack);
   await root.mount();
@@ -97,6 +98,19 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
   signal.removeEventListener('abort', giveUp);
   const owned = started.move();
   return new SandboxMachine({ agent, root, cgroups, views, directory, dispose: () => owned.disposeAsync() });
+}
+
+/** A server that ends before the machine is up takes the machine with it, as it does later. */
+async function addViews(stack: MachineSpec['stack'], views: Promise<ViewServer>): Promise<void> {
+  const wanted = stack.flatMap((entry) => (entry.kind === 'view' ? [entry.view] : []));
+  if (wanted.length === 0) return;
+  const server = await views;
+  try {
+    for (const view of wanted) await server.addView(view);
+  } catch (error) {
+    if (server.failure === null) throw error;
+    throw new MachineLost(server.failure, { cause: error });
+  }
 }
 
 function hierarchies(): Hierarchies {
