@@ -1,4 +1,5 @@
 import { attributes } from './scenarios/attributes.ts';
+import { machine } from './scenarios/machine.ts';
 import { names } from './scenarios/names.ts';
 import { reads } from './scenarios/reads.ts';
 import { writes } from './scenarios/writes.ts';
@@ -8,3 +9,4 @@ play('names', names);
 play('reads', reads);
 play('attributes and links', attributes);
 play('writes', writes);
+play('state of the machine', machine);

@@ -53,8 +53,9 @@ export async function playTrials(
     const extra = [`--env=API_EXTRA=${round}`];
     const [warm, fresh] = [await workshop.run({ args: extra }), await workshop.run({ args: extra, store: cold })];
     rmSync(cold, { recursive: true, force: true });
-    for (const one of [warm, fresh]) {
-      if (one.outcome !== 'passed') console.log(`${one === warm ? 'warm' : 'cold'} run: ${one.outcome} ${one.status} ${one.stderr}`);
+    for (const { stderr } of [warm, fresh]) {
+      const crash = /this is a bug[^]*/.exec(stderr)?.[0];
+      if (crash !== undefined) tally.differences.push({ seed: seeds[0] ?? 0, round, runner: 'all', what: crash });
     }
     for (const trial of trials) compare(trial, { round, warm, fresh, tally });
   }
@@ -170,7 +171,9 @@ function difference(warm: Runner | undefined, cold: Runner | undefined): string 
 
 function failure(runner: Runner): string {
   const failed = runner.ran.find((one) => one.failure !== null);
-  return failed ? `${isProbe(failed.title) ? 'the probe' : failed.title}: ${failed.failure}: ${failed.output.slice(-1000)}` : 'nothing failed';
+  return failed
+    ? `${isProbe(failed.title) ? 'the probe' : failed.title}: ${failed.failure}: ${failed.output.slice(-1000)}`
+    : 'nothing failed';
 }
 
 function shown(runner: Runner): string {

@@ -195,6 +195,22 @@ export const names: readonly Scenario[] = [
     ],
   },
   {
+    rows: ['H11', 'H17'],
+    name: 'destination-in-a-loop',
+    files: { one: { link: 'two' }, two: { link: 'three' }, x: 'x' },
+    steps: ['COPY . /w', 'COPY x /w/one', 'RUN cat /w/three'],
+    prints: 'x',
+    edits: [
+      { put: { other: '' }, reruns: null },
+      {
+        put: { two: { link: 'one' } },
+        reruns: 'COPY x /w/one',
+        because: '{}/two points elsewhere',
+        ends: 'failed',
+      },
+    ],
+  },
+  {
     rows: ['H54'],
     name: 'source-of-copy-gone',
     files: { 'seed.sql': 'seed', a: 'a' },

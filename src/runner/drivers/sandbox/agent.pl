@@ -40,6 +40,7 @@ my @capabilities = (0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31);
 
 my $outer;                   # the outer mount namespace; this process leaves it for a moment while it makes a root
 my ($inner, $innerMounts);   # the inner mount namespace, and its mountinfo while it is as we made it
+my %innerFiles;              # what no layer keeps of it, as we made it
 my (%outputs, %children);    # by descriptor; by process id
 my %held;                    # by path, see `hold`
 my %terminals;               # by request: the master of a command's terminal, and what has been typed and not been taken yet
@@ -198,6 +199,7 @@ sub newRoot {
         chdir '/';
         sysopen($inner, '/proc/self/ns/mnt', O_RDONLY) or die "namespace: $!\n";
         $innerMounts = readFile('/proc/self/mountinfo');
+        %innerFiles = unkept();
         1;
     };
     my $problem = $@;
@@ -674,8 +676,25 @@ sub state {
         $ipc += @lines - 1;
     }
     enter();
-    my $mounts = readFile('/proc/self/mountinfo');
-    return ($mounts eq $innerMounts ? '' : 'changed', $ipc, scalar @posix, @processes);
+    my $changed = readFile('/proc/self/mountinfo') eq $innerMounts ? '' : 'its mounts have changed';
+    my %files = unkept();
+    for my $path (sort keys %{{ %files, %innerFiles }}) {
+        next if $changed || (($files{$path} // '') eq ($innerFiles{$path} // ''));
+        $changed = "$path was changed, which lasts no longer than the machine";
+    }
+    return ($changed, $ipc, scalar @posix, @processes);
+}
+
+# What shows in the machine and lies in no layer: /dev but for its mounts, and the files of its network.
+sub unkept {
+    my %found = map { ("/etc/$_" => readFile("/etc/$_")) } qw(resolv.conf hosts hostname);
+    my @todo = map { "/dev/$_" } grep { $_ ne 'pts' && $_ ne 'shm' } names('/dev');
+    while (defined(my $path = shift @todo)) {
+        my $is = attributes($path) or next;
+        $found{$path} = join ' ', @$is{qw(kind mode uid gid rdev)}, $is->{kind} eq 'link' ? readlink $path : $is->{kind} eq 'file' ? $is->{mtime} : '';
+        push @todo, map { "$path/$_" } names($path) if $is->{kind} eq 'directory';
+    }
+    return %found;
 }
 
 sub drain {

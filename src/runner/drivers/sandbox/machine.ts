@@ -291,8 +291,9 @@ export class SandboxMachine implements Machine {
     if (living.length > 0 && !this.#cgroups.canFreeze) {
       return { kept: false, why: `${living.join(', ')} still runs, and this host has no control group to stop it in` };
     }
-    const [mounts, ipc, queues] = await this.#agent.ask('state');
-    if (mounts?.toString() !== '') return { kept: false, why: 'its mounts have changed' };
+    const [changed, ipc, queues] = await this.#agent.ask('state');
+    const what = changed?.toString() ?? '';
+    if (what !== '') return { kept: false, why: what };
     if (Number(ipc?.toString()) > 0)
       return { kept: false, why: 'it holds System V shared memory, semaphores or message queues' };
     if (Number(queues?.toString()) > 0) return { kept: false, why: 'it holds POSIX message queues' };

@@ -102,14 +102,14 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
 
 /** A server that ends before the machine is up takes the machine with it, as it does later. */
 async function addViews(stack: MachineSpec['stack'], views: Promise<ViewServer>): Promise<void> {
-  const wanted = stack.flatMap((entry) => (entry.kind === 'view' ? [entry.view] : []));
-  if (wanted.length === 0) return;
-  const server = await views;
-  try {
-    for (const view of wanted) await server.addView(view);
-  } catch (error) {
-    if (server.failure === null) throw error;
-    throw new MachineLost(server.failure, { cause: error });
+  const lost = (error: unknown): MachineLost =>
+    new MachineLost(error instanceof Error ? error.message : String(error), { cause: error });
+  for (const entry of stack) {
+    if (entry.kind === 'layer') continue;
+    const server = await views.catch((error: unknown) => Promise.reject(lost(error)));
+    await server.addView(entry.view).catch((error: unknown) => {
+      throw server.failure === null ? error : lost(error);
+    });
   }
 }
 
