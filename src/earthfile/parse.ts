@@ -133,6 +133,8 @@ function faultOf(file: SourceFile, fault: RawFault): Diagnostic {
       return diagnostic('earthfile/unclosed-quote', span, { quote: fault.detail });
     case 'lone-backslash':
       return diagnostic('earthfile/lone-backslash', span, {});
+    case 'late-equals':
+      return diagnostic('earthfile/late-equals', span, {});
     case 'unknown-command': {
       const near = nearest(fault.detail.toUpperCase(), earthKeywords);
       return diagnostic('earthfile/unknown-command', span, { word: fault.detail, near });

@@ -20,7 +20,7 @@ export interface RawLine {
 }
 
 export interface RawFault {
-  readonly what: 'unclosed-quote' | 'lone-backslash' | 'unknown-command';
+  readonly what: 'unclosed-quote' | 'lone-backslash' | 'unknown-command' | 'late-equals';
   readonly start: number;
   readonly end: number;
   readonly detail: string;

@@ -145,6 +145,7 @@ const faulty: readonly (readonly [name: string, marked: string])[] = [
     'VERSION 0.8\nFROM a\nWITH DOCKER\n    RUN a\n    RUN b\n    ^^^ earthfile/one-run\nEND\n',
   ],
   ['LABEL without a sign', 'VERSION 0.8\nFROM a\nLABEL b=c d\n          ^ earthfile/missing-words\n'],
+  ['a sign in a value after a blank', 'VERSION 0.8\nFROM a\nENV A b=c\n       ^ earthfile/late-equals\n'],
   ['LET without a value', 'VERSION 0.8\nLET a=\n    ^ earthfile/missing-words\nFROM a\n'],
   ['ARG with a blank for the sign', 'VERSION 0.8\nARG a b\n    ^ earthfile/missing-words\nFROM a\n'],
   ['a variable named by a variable', 'VERSION 0.8\nFROM a\nENV $A=b\n    ^^ earthfile/variable-name\n'],
@@ -208,6 +209,8 @@ describe('what is right', () => {
     '# comment\n\nVERSION 0.8\r\nFROM alpine\r\n\r\nt: # a target\r\n\r\n  # inside\r\n    RUN x\r\n# outside\r\n    RUN y',
     'VERSION 0.8\nempty:\nother:\n    # nothing here\n',
     'VERSION 0.8\nFROM alpine\nt:\n    IF x\n    RUN y\n    ELSE\n    RUN z\n    END\n    RUN w\n',
+    "VERSION 0.8\nFROM alpine\nENV A don't\nENTRYPOINT x\nRUN --entrypoint\nF:\n    FUNCTION\nF:\n    FUNCTION\n",
+    'VERSION --try 0.8\nFROM alpine\nTRY\n    WITH DOCKER\n        RUN x\n    END\nFINALLY\n    SAVE ARTIFACT y\nEND\nWITH DOCKER\n    IF x\n        RUN y\n    ELSE\n        RUN z\n    END\nEND\n',
     'VERSION 0.8\nt:\n    FOR a IN b c\n        BUILD +u --A=$a\n    END\nu:\n    FROM alpine\n    ENTRYPOINT --port 80\n    CMD --verbose\n',
     'VERSION 0.8\nFROM alpine\nRUN echo $(echo # no comment\\\n) "$(echo "a b")"\nLABEL a=b \\\n  "c"=\'d e\'\n',
   ])('%#', (text) => {

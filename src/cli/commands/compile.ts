@@ -91,6 +91,13 @@ async function compileOnce({ target, selection, context, out, check }: Work): Pr
     return plan === null ? codeOf(diagnostics) : exit.wrong;
   }
   const files = placed(target.emit(plan), out);
+  const foreign = files.find((file) => isForeign(selection, file));
+  if (foreign !== undefined) {
+    terminal.error(
+      `layer compile: ${selection.showPath(foreign.path)} was not written by layer compile; move it away, or name another place with --out\n`,
+    );
+    return exit.wrong;
+  }
   return check ? compare({ files, selection, target, context }) : write({ files, selection, target, context });
 }
 
@@ -128,6 +135,15 @@ function compare({ files, selection, target, context }: Output): ExitCode {
     );
   }
   return stale.length === 0 ? exit.done : exit.wrong;
+}
+
+const mark = 'layer compile --target';
+
+/** Whether somebody else's file is where one of ours, which says so on top, would go. */
+function isForeign({ repository }: Selection, { path, content }: OutputFile): boolean {
+  if (path === '-' || !content.slice(0, 200).includes(mark)) return false;
+  const found = repository.read(path as RepoPath);
+  return 'bytes' in found && !new TextDecoder().decode(found.bytes.subarray(0, 1000)).includes(mark);
 }
 
 function isCurrent({ repository }: Selection, path: string, content: string): boolean {

@@ -15,6 +15,12 @@ the one that is missing may stand further up. An apostrophe in a command is writ
     message: () => 'a backslash at the end of the file continues nothing; remove it',
     explain: 'A backslash continues a command on the next line. Here there is no next line.',
   }),
+  'earthfile/late-equals': entry<Record<never, never>>({
+    severity: 'error',
+    message: () => 'a = in a value that a blank leads; write NAME=value, or put the value in quotes',
+    explain:
+      'ENV and ARG take `NAME=value` or `NAME value`. In the second form Earthly reads a later `=` as one that is out of place.',
+  }),
   'earthfile/unknown-command': entry<{ word: string; near: string | null }>({
     severity: 'error',
     message: ({ word, near }) => `${word === '' ? 'this' : word} is not a command of Earthfiles${meant(near)}`,

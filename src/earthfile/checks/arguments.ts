@@ -26,7 +26,8 @@ export function* checkArguments({ ast }: EarthfileChecked): Generator<Diagnostic
         yield diagnostic('earthfile/flag-without-value', flag.span, { flag: flag.name });
       }
     }
-    if (words.length < leastWords) yield diagnostic('earthfile/missing-words', command.keywordSpan, { form });
+    if (words.length < leastWords && !flags.some(({ name }) => name === '--entrypoint'))
+      yield diagnostic('earthfile/missing-words', command.keywordSpan, { form });
     if (assigning.has(command.keyword)) yield* checkAssignment(command, form);
     if (command.keyword === 'LABEL') yield* checkLabels(command, form);
   }

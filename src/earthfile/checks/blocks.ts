@@ -5,8 +5,8 @@ import { commandsOf } from '../walk.ts';
 
 /** What a clause may hold, where that is restricted. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
-  'WITH DOCKER': ['RUN'],
-  TRY: ['RUN'],
+  'WITH DOCKER': ['RUN', 'IF', 'ELSE IF', 'ELSE', 'FOR', 'ARG', 'LET', 'SET'],
+  TRY: ['RUN', 'WITH DOCKER'],
   FINALLY: ['SAVE ARTIFACT'],
 };
 
@@ -47,12 +47,13 @@ function* checkBody(body: readonly EarthStatement[]): Generator<Diagnostic> {
           yield diagnostic('earthfile/not-in-block', command.keywordSpan, {
             keyword: command.keyword,
             block: keyword,
-            allowed: (only ?? []).join(', '),
+            allowed: (only ?? []).slice(0, 1).join(),
           });
         }
       }
       if (atMostOne.has(keyword)) {
-        for (const command of commands.filter((one) => one.keyword === 'RUN').slice(1)) {
+        const direct = clause.body.flatMap((one) => (one.kind === 'simple' ? [one.command] : []));
+        for (const command of direct.filter((one) => one.keyword === 'RUN').slice(1)) {
           yield diagnostic('earthfile/one-run', command.keywordSpan, { block: keyword });
         }
       }

@@ -2,10 +2,11 @@ import { diagnostic, type Diagnostic } from '../../diagnostics/diagnostic.ts';
 import type { Span } from '../../diagnostics/source.ts';
 import type { EarthfileChecked } from '../check.ts';
 
-/** No name twice, and none that is reserved. */
+/** No target twice, and none with the base recipe's name. Earthly lets functions hide each other. */
 export function* checkNames({ ast }: EarthfileChecked): Generator<Diagnostic> {
   const seen = new Map<string, Span>();
-  for (const { name, header } of ast.recipes) {
+  for (const { kind, name, header } of ast.recipes) {
+    if (kind === 'function') continue;
     const first = seen.get(name);
     if (first !== undefined) {
       yield diagnostic('earthfile/duplicate-name', header.nameSpan, { name }, [
