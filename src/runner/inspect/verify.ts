@@ -14,6 +14,8 @@ export type Verified =
   | { readonly kind: 'fails'; readonly why: string }
   | { readonly kind: 'unverified'; readonly why: string };
 
+const wentBack = 'its snapshot could not be brought up';
+
 /** Why a step cannot be verified; null where it can. */
 export function unverifiable({ chainStep, holds, after }: SurveyedStep): string | null {
   if (!holds || after === null) return 'it is not skipped now';
@@ -43,7 +45,7 @@ export async function verifyStep(step: SurveyedStep, { trail, context }: Surveye
     else if (end.kind === 'failed') failures.push(end.why);
     else
       return unverified(
-        end.kind === 'again' ? end.note : end.kind === 'button' ? 'a BUTTON stands before it' : end.why,
+        end.kind === 'again' ? (end.note ?? wentBack) : end.kind === 'button' ? 'a BUTTON stands before it' : end.why,
       );
   }
   const [why] = failures;
@@ -64,7 +66,8 @@ async function compare(trails: readonly (readonly Position[])[], context: RunCon
   const trees: Tree[] = [];
   for (const trail of trails) {
     const one = await openMachine(trail, context);
-    if (one.kind !== 'open') return { kind: 'unverified', why: one.kind === 'again' ? one.note : one.why };
+    if (one.kind !== 'open')
+      return { kind: 'unverified', why: one.kind === 'again' ? (one.note ?? wentBack) : one.why };
     machines.use(one.machine);
     const tree = await readTree(one.machine, trail.at(-1)?.state.caches ?? [], signal);
     if ('unreadable' in tree) return { kind: 'unverified', why: tree.unreadable };

@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { compile } from '../../../src/compile/compile.ts';
+import type { Plan } from '../../../src/ir/ir.ts';
 import type { Chain } from '../../../src/runner/chain.ts';
 import type { Forced } from '../../../src/runner/context.ts';
 import type { Driver } from '../../../src/runner/driver.ts';
 import type { Event, RunOutcome } from '../../../src/runner/events.ts';
 import type { RunPorts } from '../../../src/runner/ports.ts';
+import { survey, type SurveyedRunner } from '../../../src/runner/inspect/survey.ts';
 import { nothingForced, run } from '../../../src/runner/run.ts';
 import type { TraceStore } from '../../../src/runner/store.ts';
-import { openLocalStore } from '../../../src/runner/stores/local.ts';
+import { openLocalStore, type LocalStore } from '../../../src/runner/stores/local.ts';
 import { MemoryRepo } from '../../support/memory-repo.ts';
 import { scratch } from '../../support/scratch.ts';
 import { memoryTree } from '../view/memory-tree.ts';
@@ -57,51 +59,40 @@ export class FakeWorld {
     this.files = Object.fromEntries(entries.flatMap(([path, text]) => (text === null ? [] : [[path, text]])));
   }
 
-  async run(options: RunOptions = {}): Promise<Ran> {
+  async plan(): Promise<Plan> {
     const compiled = await compile(new MemoryRepo(this.files));
     expect(compiled.diagnostics.filter((one) => one.severity === 'error')).toEqual([]);
-    const plan = compiled.plan;
-    if (!plan) throw new Error('no plan');
+    if (!compiled.plan) throw new Error('no plan');
+    return compiled.plan;
+  }
+
+  store(): LocalStore {
+    return openLocalStore(join(this.directory, 'store'), {
+      ...{ repository: 'here', root: '/here', scope: '', reads: [''] },
+    });
+  }
+
+  /** All runners as a run would find them now. */
+  async survey(options: RunOptions = {}): Promise<readonly SurveyedRunner[]> {
+    const plan = await this.plan();
     const live = memoryTree(this.files);
-    const tree = () => live;
-    const host: FakeHost = { tree, ran: [], up: { now: 0, most: 0 }, ...pick(options) };
-    await using opened = openLocalStore(join(this.directory, 'store'));
-    const store = options.store?.(opened) ?? opened;
-    const secrets = options.secrets ?? {};
-    const variables = options.variables ?? {};
-    const driver = fakeDriver(host);
-    const ports: RunPorts = {
-      driver: options.driver?.(driver) ?? driver,
-      store,
-      clock: { now: () => Date.now() },
-      bases: {
-        digest: async () => options.baseDigest ?? 'sha256:base',
-        provide: async ({ name }) => ({ name, digest: options.baseDigest ?? 'sha256:base', root: '/nowhere' }),
-      },
-      inputs: {
-        tree,
-        freeze: async () => ({
-          tree,
-          manifests: async (mtime) => ({ files: {}, mtimes: mtime === 'plain' ? null : { repository: {} } }),
-        }),
-        clone: async () => ({ failure: 'no clones here' }),
-      },
-      variables: { value: (name) => variables[name] ?? null, all: () => variables },
-      secrets: {
-        value: (name) => secrets[name] ?? null,
-        optional: () => false,
-        aws: async () => ({ failure: 'no credentials here' }),
-        masker: () => ({ push: (chunk) => chunk, end: () => new Uint8Array() }),
-        advice: (name) => `give ${name}`,
-      },
-      press: { ask: async () => (options.press ? 'pressed' : 'nobody') },
-      expose: { ready: async () => null, serve: null },
-      repository: options.repository ?? 'here',
-      architecture: options.architecture ?? 'x64',
-      network: 'none',
-      scope: { own: 'main', readable: async () => ['main'] },
-      hostMemoryBytes: 2 ** 40,
-    };
+    const host: FakeHost = { tree: () => live, ran: [], up: { now: 0, most: 0 } };
+    await using store = this.store();
+    const ports = worldPorts(options, { host, store });
+    const found = await survey({
+      ...{ plan, layers: plan.layers, ports, mode: { kind: 'look', trees: ports.inputs }, emit: () => {} },
+      ...{ signal: new AbortController().signal, run: 'survey' },
+    });
+    expect(host.ran).toEqual([]);
+    return found;
+  }
+
+  async run(options: RunOptions = {}): Promise<Ran> {
+    const plan = await this.plan();
+    const live = memoryTree(this.files);
+    const host: FakeHost = { tree: () => live, ran: [], up: { now: 0, most: 0 }, ...pick(options) };
+    await using opened = this.store();
+    const ports = worldPorts(options, { host, store: options.store?.(opened) ?? opened });
     const events: Event[] = [];
     const outcome = await run({
       plan,
@@ -130,6 +121,48 @@ export class FakeWorld {
       most: host.up.most,
     };
   }
+}
+
+function worldPorts(
+  options: RunOptions,
+  { host, store }: { readonly host: FakeHost; readonly store: TraceStore },
+): RunPorts {
+  const { tree } = host;
+  const secrets = options.secrets ?? {};
+  const variables = options.variables ?? {};
+  const driver = fakeDriver(host);
+  return {
+    driver: options.driver?.(driver) ?? driver,
+    store,
+    clock: { now: () => Date.now() },
+    bases: {
+      digest: async () => options.baseDigest ?? 'sha256:base',
+      provide: async ({ name }) => ({ name, digest: options.baseDigest ?? 'sha256:base', root: '/nowhere' }),
+    },
+    inputs: {
+      tree,
+      freeze: async () => ({
+        tree,
+        manifests: async (mtime) => ({ files: {}, mtimes: mtime === 'plain' ? null : { repository: {} } }),
+      }),
+      clone: async () => ({ failure: 'no clones here' }),
+    },
+    variables: { value: (name) => variables[name] ?? null, all: () => variables },
+    secrets: {
+      value: (name) => secrets[name] ?? null,
+      optional: () => false,
+      aws: async () => ({ failure: 'no credentials here' }),
+      masker: () => ({ push: (chunk) => chunk, end: () => new Uint8Array() }),
+      advice: (name) => `give ${name}`,
+    },
+    press: { ask: async () => (options.press ? 'pressed' : 'nobody') },
+    expose: { ready: async () => null, serve: null },
+    repository: options.repository ?? 'here',
+    architecture: options.architecture ?? 'x64',
+    network: 'none',
+    scope: { own: 'main', readable: async () => ['main'] },
+    hostMemoryBytes: 2 ** 40,
+  };
 }
 
 function pick({ before, fault }: RunOptions): Pick<FakeHost, 'before' | 'fault'> {

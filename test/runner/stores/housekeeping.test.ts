@@ -1,0 +1,126 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import type { InstanceId, StepKey } from '../../../src/runner/store.ts';
+import { choosePruning, type Holdings, type Pruning } from '../../../src/runner/retention.ts';
+import { openLocalStore, type LocalStore } from '../../../src/runner/stores/local.ts';
+import { scratch } from '../../support/scratch.ts';
+import { aLayer, anInstance } from './contract.ts';
+
+const user = { repository: 'here', root: '/here', scope: '', reads: [''] };
+const everything = (holdings: Holdings): Pruning => choosePruning(holdings, { keepBytes: 0, usedBefore: null });
+const stack = (directory: string) => ({
+  stack: [{ kind: 'layer', directory, at: null } as const],
+  mtimes: null,
+});
+
+async function kept(store: LocalStore, change: Parameters<typeof anInstance>[0] = {}) {
+  const layer = await aLayer(store);
+  const instance = anInstance({ key: `${Math.random()}`.padEnd(64, '0') as StepKey, ...change, data: stack(layer) });
+  await store.insert(instance);
+  return { instance, layer };
+}
+
+it('measures what snapshots hold, and takes away what is chosen but not that it ran', async () => {
+  const directory = scratch();
+  let gone = { instance: anInstance(), layer: '' };
+  {
+    await using store = openLocalStore(directory, user);
+    gone = await kept(store);
+    expect([...(await store.holdings()).bytes.values()]).toEqual([expect.any(Number)]);
+  }
+  await using store = openLocalStore(directory, user);
+  const before = await store.holdings();
+  expect(before.held).toMatchObject([{ kind: 'snapshot', repository: 'here', tier: 'newest', pin: null }]);
+  await store.remove(everything(before).removal);
+  expect(existsSync(gone.layer)).toBe(false);
+  const [left] = await store.candidates(gone.instance.key);
+  expect(left).toMatchObject({ data: null, notKept: 'layer prune removed it' });
+  expect(await store.holdings()).toMatchObject({ held: [], rows: 1 });
+});
+
+it('leaves alone what another process uses until that has ended', async () => {
+  const directory = scratch();
+  const { layer } = await (async () => {
+    await using store = openLocalStore(directory, user);
+    return kept(store);
+  })();
+  const blobs = join(directory, 'blobs', 'ab');
+  mkdirSync(blobs, { recursive: true });
+  writeFileSync(join(blobs, 'cd'), 'x'.repeat(10_000));
+  {
+    await using _other = openLocalStore(directory, user);
+    await using store = openLocalStore(directory, user);
+    const holdings = await store.holdings();
+    expect(holdings.others).toBe(1);
+    expect((await store.remove(everything(holdings).removal)).left.map((one) => one.path)).toEqual(['blobs']);
+    expect(existsSync(layer)).toBe(true);
+    expect(existsSync(blobs)).toBe(true);
+  }
+  expect(existsSync(layer)).toBe(false);
+  await using store = openLocalStore(directory, user);
+  expect((await store.remove(everything(await store.holdings()).removal)).left).toEqual([]);
+  expect(existsSync(join(directory, 'blobs'))).toBe(false);
+});
+
+it('keeps a pin, with all that came before it, from prune and from newer values, until it is let go', async () => {
+  const directory = scratch();
+  const key = 'p'.repeat(64) as StepKey;
+  let layer = '';
+  let id = '' as InstanceId;
+  let parent = '' as InstanceId;
+  {
+    await using store = openLocalStore(directory, user);
+    parent = (await kept(store, { usedAt: 1 })).instance.id;
+    const pinned = await kept(store, { key, parent, usedAt: 1 });
+    [layer, id] = [pinned.layer, pinned.instance.id];
+    await store.pin({ id, name: 'release', trail: [parent] });
+    for (let count = 0; count < 12; count += 1) await store.insert(anInstance({ key, parent, usedAt: 100 + count }));
+  }
+  await using store = openLocalStore(directory, user);
+  const holdings = await store.holdings();
+  expect(holdings.held.find((one) => one.id === id)).toMatchObject({ tier: 'pinned', pin: 'release' });
+  const { removal } = choosePruning(holdings, { keepBytes: 0, usedBefore: 50 });
+  await store.remove(removal);
+  expect(existsSync(layer)).toBe(true);
+  expect((await store.named(id))[0]?.data).not.toBeNull();
+  expect(await store.named(parent)).toMatchObject([{ data: null }]);
+  expect(await store.unpin('nothing')).toEqual([]);
+  expect(await store.unpin('release')).toEqual(['release']);
+  await store.remove(everything(await store.holdings()).removal);
+  expect(existsSync(layer)).toBe(false);
+});
+
+it('sweeps up what a kill in the middle of a removal left', async () => {
+  const directory = scratch();
+  (await (async () => openLocalStore(directory, user))())[Symbol.asyncDispose]();
+  const [format = ''] = readdirSync(directory).filter((name) => name.startsWith('v'));
+  const trash = join(directory, format, 'layers', 'removed-0123456789abcdef');
+  mkdirSync(join(trash, '0'), { recursive: true });
+  await using store = openLocalStore(directory, user);
+  await store.remove({ held: [], forgotten: [], sides: [] });
+  await store.collect();
+  await store[Symbol.asyncDispose]();
+  expect(existsSync(trash)).toBe(false);
+});
+
+it('remembers how the last runs of a repository ended, each repository its own', async () => {
+  const directory = scratch();
+  const run = (job: number, change: object = {}) => ({
+    ...{ job, attempt: 1, endedAt: 5, outcome: 'failed', unfinished: ['web/Layerfile'], failures: [] } as const,
+    ...change,
+  });
+  {
+    await using store = openLocalStore(directory, user);
+    expect(await store.lastRun(null)).toBeNull();
+    for (let job = 1; job <= 25; job += 1) await store.recordRun(run(job));
+    await store.recordRun(run(24, { attempt: 2 }));
+  }
+  await using other = openLocalStore(directory, { ...user, repository: 'elsewhere' });
+  expect(await other.lastRun(null)).toBeNull();
+  await using store = openLocalStore(directory, user);
+  expect(await store.lastRun(null)).toMatchObject({ job: 24, attempt: 2 });
+  expect(await store.lastRun(25)).toMatchObject({ job: 25, attempt: 1 });
+  expect(await store.lastRun(1)).toBeNull();
+  expect((await store.holdings()).roots.get('here')).toBe('/here');
+});
