@@ -14,7 +14,12 @@ const told = (old: SeenTree, first: SeenTree, second: SeenTree) =>
   judge(old, first, second).map(({ kind, path, what }) => `${kind}: ${path} ${what}`);
 
 test('finds what both new trees agree on and the old one does not have', () => {
-  const old = seen({ '/a': file('1'), '/b': file('1'), '/c': file('1'), '/l': file('1', { kind: 'link', target: 'x' }) });
+  const old = seen({
+    '/a': file('1'),
+    '/b': file('1'),
+    '/c': file('1'),
+    '/l': file('1', { kind: 'link', target: 'x' }),
+  });
   const fresh = (stamp: string) =>
     seen({
       '/a': file(stamp, { mode: 0o755 }),
@@ -44,9 +49,9 @@ test('tells of what is gone or new once, at its top', () => {
   const more = { '/d': directory, '/d/a': file('1'), '/d/e': directory, '/d/e/b': file('1') };
   expect(told(seen({}), seen(more), seen(more))).toEqual(['finding: /d is new']);
   expect(told(seen(more), seen({}), seen({}))).toEqual(['finding: /d is gone']);
-  expect(told(seen({ '/d': directory }), seen({ '/d': directory, '/d/x': file('1') }), seen({ '/d': directory }))).toEqual([
-    'chance: /d/x is gone',
-  ]);
+  expect(
+    told(seen({ '/d': directory }), seen({ '/d': directory, '/d/x': file('1') }), seen({ '/d': directory })),
+  ).toEqual(['chance: /d/x is gone']);
 });
 
 test('finds changed kinds and extended attributes', () => {

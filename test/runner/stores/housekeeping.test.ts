@@ -43,7 +43,7 @@ it('leaves alone what another process uses until that has ended', async () => {
   const directory = scratch();
   const { layer } = await (async () => {
     await using store = openLocalStore(directory, user);
-    return kept(store);
+    return await kept(store);
   })();
   const blobs = join(directory, 'blobs', 'ab');
   mkdirSync(blobs, { recursive: true });
@@ -107,7 +107,7 @@ it('sweeps up what a kill in the middle of a removal left', async () => {
 it('remembers how the last runs of a repository ended, each repository its own', async () => {
   const directory = scratch();
   const run = (job: number, change: object = {}) => ({
-    ...{ job, attempt: 1, endedAt: 5, outcome: 'failed', unfinished: ['web/Layerfile'], failures: [] } as const,
+    ...({ job, attempt: 1, endedAt: 5, outcome: 'failed', unfinished: ['web/Layerfile'], failures: [] } as const),
     ...change,
   });
   {
