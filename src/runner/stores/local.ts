@@ -202,11 +202,16 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
     },
     async [Symbol.asyncDispose]() {
       if (!database.isOpen) return;
-      if (changed) collect(database, { root, without: session });
+      if (changed || leftOver(database)) collect(database, { root, without: session });
       database.prepare('delete from sessions where id = ?').run(session);
       database.close();
     },
   };
+}
+
+/** Whether somebody has left directories that nothing uses because this process could still have known them. */
+function leftOver(database: DatabaseSync): boolean {
+  return database.prepare('select 1 from directories where unused_since is not null limit 1').get() !== undefined;
 }
 
 function openSession(database: DatabaseSync): string {
