@@ -1,4 +1,5 @@
 import { attributes } from './scenarios/attributes.ts';
+import { language } from './scenarios/language.ts';
 import { machine } from './scenarios/machine.ts';
 import { names } from './scenarios/names.ts';
 import { reads } from './scenarios/reads.ts';
@@ -10,3 +11,4 @@ play('reads', reads);
 play('attributes and links', attributes);
 play('writes', writes);
 play('state of the machine', machine);
+play('instructions', language);

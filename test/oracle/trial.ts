@@ -103,7 +103,7 @@ function layerfilesOf({
 }
 
 function randomSteps(random: Random, at: string, kind: Trial['kind']): readonly string[] {
-  const steps = ['RUN mkdir /out', `COPY ${at}/src /w`];
+  const steps = [`RUN mkdir /out # ${at}`, `COPY ${at}/src /w`];
   const count = 3 + random.below(5);
   const special = 1 + random.below(count - 1);
   let before = random.chance(0.25);

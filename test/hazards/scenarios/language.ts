@@ -1,0 +1,162 @@
+import { linter, maker } from '../../oracle/steps.ts';
+import type { Scenario } from '../scenario.ts';
+
+/** What the instructions themselves promise. */
+export const language: readonly Scenario[] = [
+  {
+    rows: ['H30'],
+    name: 'variable-without-build-env',
+    files: { f: 'one\n' },
+    steps: ['RUN echo "$GIT_COMMIT" | wc -l; cat /w/f'],
+    prints: '1\none\n',
+    edits: [
+      { put: { other: '' }, reruns: null },
+      { put: { f: 'two\n' }, reruns: 'RUN', prints: '1\ntwo\n' },
+    ],
+  },
+  {
+    rows: ['H30', 'H35'],
+    name: 'environment-of-the-step',
+    files: { f: 'one\n' },
+    steps: ['WORKDIR /w', 'RUN umask; echo "$PWD $HOME $USER ${TZ-unset} ${LANG-unset}"; hostname; cat f'],
+    prints: '0022\n/w /root root unset unset\nenvironment-of-the-step\none\n',
+    edits: [
+      { put: { g: '' }, reruns: null },
+      {
+        put: { f: 'two\n' },
+        reruns: 'RUN',
+        prints: '0022\n/w /root root unset unset\nenvironment-of-the-step\ntwo\n',
+      },
+      { shell: "sed -i 's/^RUN umask/MEMORY 512M\\n&/' Layerfile", reruns: 'COPY', because: 'MEMORY changed' },
+      {
+        shell: "sed -i 's/^WORKDIR .*/WORKDIR \\/w\\/..\\/w\\/./; s/^RUN umask/USER somebody\\n&/' Layerfile",
+        reruns: 'USER',
+      },
+    ],
+  },
+  {
+    rows: ['H32', 'H33', 'H40'],
+    name: 'time-and-chance',
+    files: { a: 'one\n', b: 'one\n' },
+    steps: [
+      'RUN cat /w/a; cat /proc/sys/kernel/random/uuid > /tmp/x',
+      'RUN cat /tmp/x > /tmp/y',
+      'RUN cat /w/b; cmp /tmp/x /tmp/y && echo of one instance',
+    ],
+    prints: 'one\nof one instance\n',
+    edits: [
+      { put: { other: '' }, reruns: null },
+      { put: { b: 'two\n' }, reruns: 'RUN cat /w/b', prints: 'two\nof one instance\n' },
+      { put: { a: 'two\n' }, reruns: 'RUN cat /w/a', prints: 'two\nof one instance\n' },
+      { put: { a: 'one\n' }, reruns: null },
+    ],
+  },
+  {
+    rows: ['H37'],
+    name: 'setup-file',
+    files: { 'setup.sh': 'X=one\n', other: '' },
+    steps: ['COPY . /w', 'SETUP FILE /w/setup.sh', 'RUN echo $X'],
+    prints: 'one\n',
+    edits: [
+      { put: { other: 'x' }, reruns: null },
+      { put: { 'setup.sh': 'X=two\n' }, reruns: 'RUN', because: '{}/setup.sh changed', prints: 'two\n' },
+    ],
+  },
+  {
+    rows: ['H37'],
+    name: 'parent-edited',
+    files: { 'base/Layerfile': 'FROM vm/debian:12\nRUN echo one > /made\n', other: '' },
+    steps: ['FROM ./base', 'COPY other /other', 'RUN cat /made'],
+    prints: 'one\n',
+    edits: [
+      {
+        shell: `sed -i '1i # a comment' base/Layerfile; echo 'LABEL display_name=another' >> base/Layerfile`,
+        reruns: null,
+      },
+      { shell: "sed -i 's/one/two/' base/Layerfile", reruns: 'COPY', prints: 'two\n' },
+    ],
+  },
+  {
+    rows: ['H38', 'H52'],
+    name: 'cache-and-a-tool-that-stats',
+    files: { a: '1\n', b: '2\n' },
+    steps: [
+      'RUN mkdir /out # 1',
+      'COPY . /w',
+      'CACHE /c',
+      `RUN ${linter}`,
+      'RUN cut -d" " -f1,2 /out/lint | grep -v Layerfile',
+    ],
+    prints: '/w/a b026324c6904b2a9cb4b88d6d61c81d1\n/w/b 26ab0db90d72e28ad0ba1e22ee510510\n',
+    edits: [
+      { put: { 'not/seen/by/it': '' }, reruns: 'RUN for', because: /listing/ },
+      {
+        put: { a: '3\n' },
+        reruns: 'RUN for',
+        because: '{}/a changed',
+        prints: '/w/a 6d7fce9fee471194aa8b5b6e47267f03\n/w/b 26ab0db90d72e28ad0ba1e22ee510510\n',
+      },
+      { shell: 'touch a b', reruns: null },
+      {
+        put: { a: '1\n', b: '4\n' },
+        reruns: 'RUN for',
+        prints: '/w/a b026324c6904b2a9cb4b88d6d61c81d1\n/w/b 48a24b70a0b376535542b996af517398\n',
+      },
+    ],
+  },
+  {
+    rows: ['H38', 'H53'],
+    name: 'cache-and-make-after-a-revert',
+    files: { a: '1\n', b: '2\n' },
+    steps: ['RUN mkdir /out # 2', 'COPY . /w', 'CACHE /c', `RUN ${maker('/c')}`, 'RUN cat /out/make'],
+    prints: 'a:1\nb:2\n',
+    edits: [
+      { put: { a: '3\n' }, reruns: 'RUN mkdir -p', prints: 'a:3\nb:2\n' },
+      // What was made of the other content is newer than the source was in the first run.
+      { put: { a: '1\n', b: '4\n' }, reruns: 'RUN mkdir -p', prints: 'a:1\nb:4\n' },
+      { put: { 'c.txt': '' }, reruns: 'RUN mkdir -p' },
+    ],
+  },
+  {
+    rows: ['H53', 'H38'],
+    name: 'repeatable-after-a-revert',
+    files: { a: '1\n', b: '2\n' },
+    steps: ['RUN mkdir /out # 3', 'COPY . /w', `RUN REPEATABLE ${maker('/objects')}`, 'RUN cat /out/make'],
+    prints: 'a:1\nb:2\n',
+    edits: [
+      { put: { a: '3\n' }, reruns: 'RUN REPEATABLE', because: '{}/a changed', prints: 'a:3\nb:2\n' },
+      { put: { a: '1\n', b: '4\n' }, reruns: 'RUN REPEATABLE', prints: 'a:1\nb:4\n' },
+      { shell: 'touch a', reruns: null },
+    ],
+  },
+  {
+    rows: ['H48'],
+    name: 'comments-and-blanks',
+    files: { f: '' },
+    steps: ['# one', 'RUN echo "#x" # two'],
+    prints: '#x\n',
+    edits: [
+      { shell: "sed -i 's/^# one/   # another/; s/^RUN echo/RUN    echo/; 1i # first' Layerfile", reruns: null },
+      { shell: `sed -i 's/"#x"/"#y"/' Layerfile`, reruns: 'RUN', because: 'the instruction changed', prints: '#y\n' },
+    ],
+  },
+  {
+    rows: ['H49'],
+    name: 'process-left-running',
+    files: { server: '', client: 'one\n' },
+    steps: [
+      'RUN (while :; do echo up > /tmp/up; sleep 0.1; done) > /dev/null 2>&1 & sleep 0.3',
+      'RUN rm -f /tmp/up; sleep 0.5; cat /tmp/up /w/client',
+    ],
+    prints: 'up\none\n',
+    edits: [
+      { put: { other: '' }, reruns: null },
+      {
+        put: { client: 'two\n' },
+        reruns: 'RUN (while',
+        because: /nothing was kept after it: .*RUN BACKGROUND/,
+        prints: 'up\ntwo\n',
+      },
+    ],
+  },
+];
