@@ -59,7 +59,7 @@ case "${1:-}" in
     ;;
   holds) # holds NAME OPERATOR VALUE …: ends with 0 where all hold
     shift
-    bash "$shell" skip-if "$@" || exit
+    bash "$shell" skip-if "$@" >/dev/null || exit
     grep -q '^export LAYER_SKIP=true$' "$change" 2>/dev/null
     exit
     ;;

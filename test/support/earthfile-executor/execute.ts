@@ -15,8 +15,9 @@ export interface BuildRequest {
   readonly context: string;
   /** The root of every image. */
   readonly base: string;
-  /** A directory of the caller's for layers, caches and artifacts. */
+  /** Directories of the caller's: for layers and artifacts, and for what CACHE keeps. */
   readonly work: string;
+  readonly caches: string;
   readonly target: string;
   readonly args: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
@@ -200,7 +201,7 @@ class Build {
         return;
       case 'CACHE': {
         const id = flags.find((flag) => flag.name === '--id')?.value?.text ?? `${scope.target}-${expanded[0]}`;
-        const kept = join(this.request.work, `cache-${id}`);
+        const kept = join(this.request.caches, id.replaceAll('/', '-'));
         mkdirSync(kept, { recursive: true });
         scope.caches.set(expanded[0] ?? '', kept);
         return;

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { OutputFile } from '../../../src/target.ts';
@@ -71,9 +71,12 @@ export async function runByEarthfile(story: Story): Promise<Ending & { readonly 
   for (const file of files) put(context, file);
   const call = callOfBuild(context, story);
   const work = join(here, 'layers');
-  mkdirSync(work);
+  // Caches stay from build to build; layers are made anew.
+  const caches = join(here, 'caches');
+  rmSync(work, { recursive: true, force: true });
+  for (const directory of [work, caches]) mkdirSync(directory, { recursive: true });
   const { root } = await debianBase();
-  const outcome = await buildTarget({ context, base: root, work, ...call });
+  const outcome = await buildTarget({ context, base: root, work, caches, ...call });
   return { succeeded: outcome.failed === null, lines: outcome.output.map(({ line }) => line).sort(), outcome };
 }
 
