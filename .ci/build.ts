@@ -9,6 +9,7 @@ const entries: Readonly<Record<string, string>> = {
   'view-server': 'src/runner/fuse/main.ts',
   action: 'src/action/main.ts',
   post: 'src/action/post.ts',
+  'cache-client': 'src/runner/stores/actions-cache/client.ts',
 };
 
 /** Files that programs read from beside themselves (`new URL('./name', import.meta.url)`), hence all in one directory. */

@@ -1,5 +1,6 @@
 import { dockerConfig, readLogin } from '../registry/login.ts';
 import type { Remote } from '../runner/remote.ts';
+import { actionsCacheRemote } from '../runner/stores/actions-cache.ts';
 import { registryRemote } from '../runner/stores/registry.ts';
 import type { Sharing } from '../world/sharing.ts';
 import type { Inputs } from './inputs.ts';
@@ -27,7 +28,7 @@ function openRemote({ inputs, environment }: Parameters<typeof sharingOf>[0], sc
     case 'none':
       return null;
     case 'cache':
-      return null;
+      return actionsCacheRemote({ environment, scratch });
     case 'registry': {
       const config = dockerConfig(environment);
       return registryRemote({ name: store.name, credentials: (registry) => readLogin(registry, config), scratch });
