@@ -45,7 +45,7 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     startNs,
   });
   if (looked.every((one) => one.end.kind === 'done') && ports.expose.serve === null) {
-    for (const event of seen) listener(event);
+    for (const event of inOrder(seen)) listener(event);
     return end('passed');
   }
   if (signal.aborted) return end('interrupted');
@@ -70,6 +70,16 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   if (outcome === 'passed' && ports.expose.serve !== null) await serveAll(finished);
   await ports.store.collect();
   return end(outcome);
+}
+
+/** What was seen at the same time, told one runner after another: the same words whoever was first. */
+function inOrder(events: readonly Event[]): readonly Event[] {
+  const started = events.flatMap((one) => (one.kind === 'runnerStarted' ? [one.runner.id] : []));
+  const place = (event: Event): number => {
+    if ('step' in event) return started.indexOf(event.step.runner.id);
+    return 'runner' in event && event.runner !== null ? started.indexOf(event.runner.id) : -1;
+  };
+  return events.toSorted((a, b) => place(a) - place(b));
 }
 
 function outcomeOf(finished: readonly Finished[], signal: AbortSignal): RunOutcome {

@@ -196,8 +196,8 @@ function waiting(chainStep: ChainStep): RunnerEnd {
   return { kind: 'waiting', message: chainStep.step.kind === 'button' ? chainStep.step.message : '' };
 }
 
-/** Names the first secret that the chain wants and nobody gave. */
-function missingSecret(context: RunContext): string | null {
+/** How to give the first secret that the chain wants and nobody gave; null where there is none. */
+export function missingSecret(context: RunContext): string | null {
   const { secrets } = context.ports;
   for (const { step } of context.chain.steps) {
     if (step.kind !== 'secretEnv') continue;
