@@ -1,7 +1,5 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { clearStaging, prepareBase } from '../runner/bases/prepare.ts';
-import { describeBaseFailure } from '../runner/bases/failure.ts';
 import type { BaseHost, BaseProgress } from '../runner/bases/host.ts';
 import { readResolution, recordKey, writeResolution, type Resolution } from '../runner/bases/records.ts';
 import type { Chain } from '../runner/chain.ts';
@@ -28,7 +26,6 @@ export function runBases(host: BaseHost, shared: SharedBases | null = null): Bas
       return (await own(key)) ?? offered(key)?.record.digest ?? null;
     },
     async provide(machine, { progress, signal }) {
-      await (cleared ??= clearStaging(host));
       const key = keyOf(machine);
       const there = (await own(key)) === null ? offered(key) : null;
       if (shared !== null && there !== null) {
@@ -49,6 +46,10 @@ export function runBases(host: BaseHost, shared: SharedBases | null = null): Bas
     machine: Chain['machine'],
     { progress, signal }: Parameters<Bases['provide']>[1],
   ): ReturnType<Bases['provide']> {
+    // What makes machines is big, and most runs have theirs already.
+    const { clearStaging, prepareBase } = await import('../runner/bases/prepare.ts');
+    const { describeBaseFailure } = await import('../runner/bases/failure.ts');
+    await (cleared ??= clearStaging(host));
     let shown = '';
     const prepared = await prepareBase({
       name: machine.name,

@@ -1,6 +1,5 @@
-import { startForward } from '../runner/expose/forward.ts';
-import { startProxy, type Proxy } from '../runner/expose/proxy.ts';
-import { portReady, websiteReady, type Readiness } from '../runner/expose/ready.ts';
+import type { Proxy } from '../runner/expose/proxy.ts';
+import type { Readiness } from '../runner/expose/ready.ts';
 import type { Connect, Site, WebsiteRoute } from '../runner/expose/route.ts';
 import type { ListenFailure } from '../runner/expose/listen.ts';
 import type { RunnerName } from '../runner/events.ts';
@@ -19,6 +18,7 @@ export interface ExposeOptions {
 export function runExpose(options: ExposeOptions): ExposePort {
   return {
     async ready(exposed, connect, signal) {
+      const { portReady, websiteReady } = await import('../runner/expose/ready.ts');
       const readiness = await (exposed.protocol === 'website'
         ? websiteReady(routeOf('', exposed, connect), { host: `localhost:${options.port}`, signal })
         : portReady({ port: exposed.inside, connect }, { signal }));
@@ -50,7 +50,7 @@ function serving(options: ExposeOptions): NonNullable<ExposePort['serve']> {
   let started: Promise<Proxy | ListenFailure> | null = null;
 
   const show = async (): Promise<Proxy | ListenFailure> => {
-    started ??= startProxy({ port: options.port });
+    started ??= import('../runner/expose/proxy.ts').then(({ startProxy }) => startProxy({ port: options.port }));
     const proxy = await started;
     // Copies of one Layerfile in their order, so that which of them keeps a path does not depend on who was first.
     const inOrder = [...shown.values()].sort((a, b) => a.copy - b.copy);
@@ -66,6 +66,7 @@ function serving(options: ExposeOptions): NonNullable<ExposePort['serve']> {
   };
 
   return async (runner, exposed, { connect, listening, signal }) => {
+    const { startForward } = await import('../runner/expose/forward.ts');
     await using forwards = new AsyncDisposableStack();
     for (const one of exposed) {
       if (one.protocol !== 'tcp') continue;
