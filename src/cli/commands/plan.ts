@@ -80,7 +80,7 @@ function asLines(planned: readonly Planned[]): readonly string[] {
     lastMs > 0 || unknown < run
       ? `; ${run === 1 ? 'the other' : 'the others'} took ${duration(lastMs)} when last run`
       : '';
-  const never = unknown > 0 ? ` (${unknown} ran never before)` : '';
+  const never = unknown > 0 ? ` (${unknown} never ran before)` : '';
   return [...lines, '', `would run ${run} of ${total} and skip ${skipped}${time}${never}`];
 }
 

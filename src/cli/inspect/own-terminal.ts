@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import type { Exit, TerminalLine } from '../../runner/driver.ts';
 
 /**
@@ -14,14 +15,16 @@ export async function lendTerminal(attach: (line: TerminalLine) => Promise<Exit>
     attached(keyboard) {
       const type = (bytes: Buffer): void => keyboard.type(bytes);
       const resize = (): void => keyboard.resize(stdout.columns, stdout.rows);
-      stdin.setRawMode(true);
+      const restore = makeRaw();
+      process.on('exit', restore);
       stdin.on('data', type).resume();
       stdout.on('resize', resize);
       resize();
       stop = () => {
         stdout.off('resize', resize);
         stdin.off('data', type).pause();
-        stdin.setRawMode(false);
+        process.off('exit', restore);
+        restore();
       };
     },
   };
@@ -30,4 +33,13 @@ export async function lendTerminal(attach: (line: TerminalLine) => Promise<Exit>
   } finally {
     stop();
   }
+}
+
+/** By stty(1): Node's own raw mode goes on turning each LF that is printed into CR LF, which the machine's terminal has done already. */
+function makeRaw(): () => void {
+  const stty = (...words: readonly string[]) =>
+    spawnSync('stty', words, { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8' }).stdout.trim();
+  const before = stty('-g');
+  stty('raw', '-echo');
+  return () => void stty(before);
 }

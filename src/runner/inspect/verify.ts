@@ -36,17 +36,15 @@ export async function verifyStep(step: SurveyedStep, { trail, context }: Surveye
   const from = trail.findLastIndex((one) => one.data !== null && one.next <= index);
   if (at < 0 || from < 0) return unverified('the state before it is not known');
 
+  const start = { trail: trail.slice(0, from + 1), stop: index + 1, reason: () => null };
+  const ends = await Promise.all([1, 2].map(() => session({ ...start, context: apart(context) })));
   const attempts: (readonly Position[])[] = [];
   const failures: string[] = [];
-  for (let attempt = 0; attempt < 2; attempt += 1) {
-    const start = { trail: trail.slice(0, from + 1), context: apart(context), stop: index + 1, reason: () => null };
-    const end = await session(start);
+  for (const end of ends) {
     if (end.kind === 'done') attempts.push(end.trail);
     else if (end.kind === 'failed') failures.push(end.why);
-    else
-      return unverified(
-        end.kind === 'again' ? (end.note ?? wentBack) : end.kind === 'button' ? 'a BUTTON stands before it' : end.why,
-      );
+    else if (end.kind === 'again') return unverified(end.note ?? wentBack);
+    else return unverified(end.kind === 'button' ? 'a BUTTON stands before it' : end.why);
   }
   const [why] = failures;
   if (why !== undefined)
