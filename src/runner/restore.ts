@@ -4,7 +4,7 @@ import type { Machine, StackEntry } from './driver.ts';
 import type { Position } from './position.ts';
 import type { StartState } from './repeat.ts';
 import type { MtimeTable } from './store.ts';
-import { renewVolumes } from './volumes.ts';
+import { renewVolumes, volumeMtimes } from './volumes.ts';
 
 /** What was restored is not good enough: go on from a position whose `next` is `before` at most. */
 export interface GoBack {
@@ -68,7 +68,9 @@ export async function openMachine(
   if (lacking !== null) return { kind: 'again', before: from.next - 1, note: null, reason: lacking };
   const persistent = chain.persistentFrom < chain.steps.length;
   const table = start === null ? from.data.mtimes : start.data.mtimes;
-  const before = table === null ? [] : [table];
+  const stack = await renewVolumes(currentViews(from.data.stack, from), context);
+  const ofVolumes = persistent ? await volumeMtimes(stack, { steps: chain.steps.slice(from.next), context }) : [];
+  const before = table === null ? ofVolumes : [table, ...ofVolumes];
   const { inputs } = context.mode;
   const read = () => inputs.manifests(persistent ? { before, startNs: context.startNs } : 'plain');
   const manifests = await read();
@@ -76,7 +78,7 @@ export async function openMachine(
     {
       hostname: hostname(runner.id),
       base,
-      stack: await renewVolumes(currentViews(from.data.stack, from), context),
+      stack,
       trees: manifests.files,
       mtime: persistent ? 'persistent' : 'plain',
       memoryBytes: cappedMemory(context),

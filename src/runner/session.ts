@@ -144,7 +144,12 @@ async function work(start: SessionStart, machinery: Machinery): Promise<SessionE
   if (position.next >= chain.steps.length && position.state.caches.length > 0 && (context.copy ?? 0) === 0) {
     const { machine } = machinery;
     const stack = keeping.data?.stack ?? trail.findLast((one) => one.data !== null)?.data?.stack ?? [];
-    for (const why of await publishVolumes(position.state.caches, { machine, context, stack })) {
+    for (const why of await publishVolumes(position.state.caches, {
+      machine,
+      context,
+      stack,
+      mtimes: machinery.mtimes,
+    })) {
       emit({ kind: 'note', runner, level: 'warning', message: `CACHE was not saved: ${why}` });
     }
   }

@@ -66,6 +66,11 @@ export interface Volume {
   /** The layer's directory, to be rooted at `at`. */
   readonly directory: string;
   readonly at: GuestPath;
+  /**
+   * What files of the repository had last shown, content and time, to the runs that made it: tools keep times in their caches, or compare files with
+   * what they made of them. Null where it holds nothing.
+   */
+  readonly mtimes: MtimeTable | null;
 }
 
 /** What becomes of an entry of a layer in a copy: it is kept, left out, or (a directory) no longer hides what lies below it. */
@@ -102,6 +107,8 @@ export interface TraceStore extends AsyncDisposable {
   copyLayer(layer: string, prune: Pruning): Promise<string>;
   /** The newest volume of a scope at a path; null where nothing is saved. */
   volume(scope: string, path: GuestPath): Promise<Volume | null>;
+  /** The newest volume at each path of a scope. */
+  newestVolumes(scope: string): Promise<readonly Volume[]>;
   /** The volume that a layer's directory belongs to; null where none does. */
   volumeOf(directory: string): Promise<Volume | null>;
   /** Whether `volume` stems from `ancestor` (or is it). */

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
 import type { GuestPath } from '../host.ts';
+import type { ChainStep } from './chain.ts';
 import type { RunContext } from './context.ts';
 import type { Machine, StackEntry } from './driver.ts';
-import type { Volume } from './store.ts';
+import type { MtimeTable, Volume } from './store.ts';
 
 /** The newest volume that this run may read at a path. */
 async function newest(path: GuestPath, context: RunContext): Promise<Volume | null> {
@@ -24,7 +25,14 @@ async function empty(path: GuestPath, context: RunContext): Promise<Volume> {
   const known = await store.volume(nowhere, path);
   if (known) return known;
   const at = posix.dirname(path) as GuestPath;
-  const volume: Volume = { id: `empty ${path}`, parent: null, path, directory: await store.directory(), at };
+  const volume: Volume = {
+    id: `empty ${path}`,
+    parent: null,
+    path,
+    directory: await store.directory(),
+    at,
+    mtimes: null,
+  };
   await store.publishVolume(nowhere, volume);
   return volume;
 }
@@ -64,7 +72,14 @@ export async function publishVolumes(
     machine,
     context,
     stack,
-  }: { readonly machine: Machine; readonly context: RunContext; readonly stack: readonly StackEntry[] },
+    mtimes,
+  }: {
+    readonly machine: Machine;
+    readonly context: RunContext;
+    readonly stack: readonly StackEntry[];
+    /** What files show in this machine. */
+    readonly mtimes: MtimeTable | null;
+  },
 ): Promise<readonly string[]> {
   const { store, scope } = context.ports;
   const failures: string[] = [];
@@ -75,7 +90,14 @@ export async function publishVolumes(
     const kind = await machine.copyOut(path, directory);
     if (kind === null) continue;
     const at = (kind === 'directory' ? path : posix.dirname(path)) as GuestPath;
-    const volume: Volume = { id: randomUUID(), parent: parent?.id ?? null, path, directory, at };
+    const volume: Volume = {
+      id: randomUUID(),
+      parent: parent?.id ?? null,
+      path,
+      directory,
+      at,
+      mtimes: lastShown(parent?.mtimes ?? null, mtimes),
+    };
     const stored = await store.publishVolume(scope.own, volume);
     if (!stored.stored) failures.push(stored.why);
   }
@@ -90,4 +112,25 @@ async function mountedVolumes(stack: readonly StackEntry[], context: RunContext)
     if (volume) volumes.push(volume);
   }
   return volumes;
+}
+
+/** What files had last shown, also those that are gone now: what was made of them may lie in a volume still. */
+function lastShown(before: MtimeTable | null, now: MtimeTable | null): MtimeTable | null {
+  if (before === null || now === null) return now ?? before;
+  const trees = new Set([...Object.keys(before), ...Object.keys(now)]);
+  return Object.fromEntries([...trees].map((tree) => [tree, { ...before[tree], ...now[tree] }]));
+}
+
+/** What files had shown to the runs that made the volumes a machine has, or will get from a CACHE in `steps`. */
+export async function volumeMtimes(
+  stack: readonly StackEntry[],
+  { steps, context }: { readonly steps: readonly ChainStep[]; readonly context: RunContext },
+): Promise<readonly MtimeTable[]> {
+  const { store, scope } = context.ports;
+  const volumes = [...(await mountedVolumes(stack, context))];
+  if (steps.some(({ step }) => step.kind === 'cache')) {
+    for (const one of await scope.readable()) volumes.push(...(await store.newestVolumes(one)));
+  }
+  const tables = new Map(volumes.map((volume) => [volume.id, volume.mtimes]));
+  return [...tables.values()].filter((table) => table !== null);
 }

@@ -122,9 +122,12 @@ export function randomCopy(random: Random, at: string): string {
 }
 
 /** Tools that look at times and sizes only, and keep what they found: a linter's cache and a small make. They print what a run without a cache would. */
-export const linter =
-  'for f in /w/*; do [ -f "$f" ] || continue; k="$f $(stat -L -c "%y %s" "$f")"; l=$(grep -aF -- "$k|" /c/lint 2>/dev/null | tail -1); ' +
-  'if [ -n "$l" ]; then r=${l##*|}; else r=$(md5sum < "$f"); echo "$k|$r" >> /c/lint; fi; echo "$f $r" >> /out/lint; done';
+export function linter(cache: string): string {
+  return (
+    `for f in /w/*; do [ -f "$f" ] || continue; k="$f $(stat -L -c "%y %s" "$f")"; l=$(grep -aF -- "$k|" ${cache}/lint 2>/dev/null | tail -1); ` +
+    `if [ -n "$l" ]; then r=\${l##*|}; else r=$(md5sum < "$f"); echo "$k|$r" >> ${cache}/lint; fi; echo "$f $r" >> /out/lint; done`
+  );
+}
 
 export function maker(cache: string): string {
   return (

@@ -109,7 +109,7 @@ function randomSteps(random: Random, at: string, kind: Trial['kind']): readonly 
   let before = random.chance(0.25);
   if (before) steps[1] = randomCopy(random, at);
   for (let number = 0; number < count; number++) {
-    if (number === special) steps.push(...specialSteps(random, kind));
+    if (number === special) steps.push(...specialSteps(random, at, kind));
     const step = random.weigh([
       [10, 'run'],
       [3, 'copy'],
@@ -141,13 +141,13 @@ function randomSteps(random: Random, at: string, kind: Trial['kind']): readonly 
   return steps;
 }
 
-function specialSteps(random: Random, kind: Trial['kind']): readonly string[] {
+function specialSteps(random: Random, at: string, kind: Trial['kind']): readonly string[] {
   switch (kind) {
     case 'plain':
     case 'siblings':
       return [];
     case 'cache':
-      return ['CACHE /c', `RUN ${random.pick([linter, maker('/c')])}`];
+      return [`CACHE /cache${at}`, `RUN ${random.pick([linter, maker])(`/cache${at}`)}`];
     case 'repeatable':
       return [`RUN REPEATABLE ${maker('/objects')}`];
     case 'split':

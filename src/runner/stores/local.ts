@@ -9,7 +9,7 @@ import type { KeyPart } from '../key.ts';
 import type { RunHistory } from '../history.ts';
 import type { Records } from '../inspect/records.ts';
 import type { Retention } from '../retention.ts';
-import type { Instance, Stored, TraceStore, Volume } from '../store.ts';
+import type { Instance, MtimeTable, Stored, TraceStore, Volume } from '../store.ts';
 import { collect } from './local/collector.ts';
 import { formatVersion, openDatabase, transaction, writeFailure } from './local/database.ts';
 import { fromRow, layerPaths, toRow, type InstanceRow } from './local/instance-rows.ts';
@@ -28,6 +28,7 @@ interface VolumeRow {
   readonly path: string;
   readonly directory: string;
   readonly at: string;
+  readonly mtimes: string | null;
 }
 
 /** Whose results go into a store: the repository's id, and where its working tree is. */
@@ -65,6 +66,7 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
     path: row.path as GuestPath,
     directory: join(root, row.directory),
     at: row.at as GuestPath,
+    mtimes: row.mtimes === null ? null : (JSON.parse(row.mtimes) as MtimeTable),
   });
 
   const write = (work: () => void): Stored => {
@@ -147,6 +149,14 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
       const row = rows.find((one) => existsSync(join(root, one.directory)));
       return row ? toVolume(row) : null;
     },
+    async newestVolumes(scope) {
+      const rows = database
+        .prepare(
+          'select * from volumes where sequence in (select max(sequence) from volumes where scope = ? group by path)',
+        )
+        .all(scope) as unknown as VolumeRow[];
+      return rows.map(toVolume);
+    },
     async volumeOf(path) {
       const row = database.prepare('select * from volumes where directory = ?').get(relativePath(path));
       return row ? toVolume(row as unknown as VolumeRow) : null;
@@ -163,9 +173,12 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
       return write(() => {
         database
           .prepare(
-            'insert or ignore into volumes (id, scope, path, parent, directory, at, boot) values (?, ?, ?, ?, ?, ?, ?)',
+            'insert or ignore into volumes (id, scope, path, parent, directory, at, mtimes, boot) values (?, ?, ?, ?, ?, ?, ?, ?)',
           )
-          .run(volume.id, scope, volume.path, volume.parent, relativePath(volume.directory), volume.at, boot);
+          .run(
+            ...[volume.id, scope, volume.path, volume.parent, relativePath(volume.directory), volume.at],
+            ...[volume.mtimes === null ? null : JSON.stringify(volume.mtimes), boot],
+          );
         dropOldVolumes(database, { scope, path: volume.path });
         database.prepare('insert into layers values (?, ?)').run(volume.id, relativePath(volume.directory));
       });

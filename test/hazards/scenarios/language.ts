@@ -83,8 +83,8 @@ export const language: readonly Scenario[] = [
     steps: [
       'RUN mkdir /out # 1',
       'COPY . /w',
-      'CACHE /c',
-      `RUN ${linter}`,
+      'CACHE /linted',
+      `RUN ${linter('/linted')}`,
       'RUN cut -d" " -f1,2 /out/lint | grep -v Layerfile',
     ],
     prints: '/w/a b026324c6904b2a9cb4b88d6d61c81d1\n/w/b 26ab0db90d72e28ad0ba1e22ee510510\n',
@@ -108,7 +108,7 @@ export const language: readonly Scenario[] = [
     rows: ['H38', 'H53'],
     name: 'cache-and-make-after-a-revert',
     files: { a: '1\n', b: '2\n' },
-    steps: ['RUN mkdir /out # 2', 'COPY . /w', 'CACHE /c', `RUN ${maker('/c')}`, 'RUN cat /out/make'],
+    steps: ['RUN mkdir /out # 2', 'COPY . /w', 'CACHE /made', `RUN ${maker('/made')}`, 'RUN cat /out/make'],
     prints: 'a:1\nb:2\n',
     edits: [
       { put: { a: '3\n' }, reruns: 'RUN mkdir -p', prints: 'a:3\nb:2\n' },

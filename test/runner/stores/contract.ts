@@ -162,12 +162,14 @@ export function describeStore(name: string, make: () => { readonly open: () => T
         path,
         directory,
         at: path,
+        mtimes: { repository: { a: [id, '1'] as const } },
       });
       const [one, two] = [volume('v1', null, await aLayer(store)), volume('v2', 'v1', await aLayer(store))];
       expect(await store.volume('main', path)).toBe(null);
       await store.publishVolume('main', one);
       await store.publishVolume('main', two);
       expect(await store.volume('main', path)).toEqual(two);
+      expect(await store.newestVolumes('main')).toEqual([two]);
       expect(await store.volume('branch', path)).toBe(null);
       expect(await store.volumeOf(one.directory)).toEqual(one);
       expect([await store.descends('v2', 'v1'), await store.descends('v1', 'v2')]).toEqual([true, false]);

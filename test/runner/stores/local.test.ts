@@ -19,7 +19,7 @@ describeStore('local', () => {
 describe('local store', () => {
   it('changes its format version with its schema', () => {
     const digest = createHash('sha256').update(schema).digest('hex').slice(0, 16);
-    expect([formatVersion, digest]).toEqual([5, '8a1e7bc43c914e8d']);
+    expect([formatVersion, digest]).toEqual([6, 'a05affc635f25d52']);
   });
 
   it('is for its owner only', async () => {

@@ -6,11 +6,13 @@ const path = 'a' as RepoPath;
 
 test('a file keeps the newest time it had with this content; any other was written when the run started', () => {
   const shown = carryMtimes(
-    [{ a: ['one', '5'] }, { a: ['one', '9'] }, { a: ['two', '11'] }, { b: ['one', '70'] }],
+    [{ a: ['one', '5'] }, { a: ['one', '9'] }, { b: ['one', '70'], c: ['one', '1'] }, { c: ['two', '2'] }],
     100n,
   );
   expect(shown(path, 'one')).toBe(9n);
-  expect(shown(path, 'two')).toBe(11n);
+  // One of two states was made of another content.
+  expect(shown('c' as RepoPath, 'one')).toBe(100n);
+  expect(shown('c' as RepoPath, 'two')).toBe(100n);
   expect(shown(path, 'three')).toBe(100n);
   expect(shown('constructor' as RepoPath, 'one')).toBe(100n);
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /** Another number is another directory: old stores are left alone and never misread. A test pins the schema to it. */
-export const formatVersion = 5;
+export const formatVersion = 6;
 
 export const schema = `
 create table if not exists meta (key text primary key, value text not null) strict;
@@ -45,6 +45,7 @@ create table if not exists volumes (
   parent text,
   directory text not null,
   at text not null,
+  mtimes text,
   synced integer not null default 0,
   boot text not null
 ) strict;
