@@ -38,6 +38,18 @@ export async function runJob(given: {
       exit.usage,
     );
   }
+  if (
+    trust.kind === 'fork' &&
+    given.host.environment['RUNNER_ENVIRONMENT'] === 'self-hosted' &&
+    !given.host.environment['LAYER_ALLOW_FORKS']
+  ) {
+    const why =
+      'the sandbox is no boundary for the code of strangers, and this runner is not thrown away after the job';
+    return fail(
+      `a pull request from a fork does not run here: ${why}; LAYER_ALLOW_FORKS=1 in env of this step allows it`,
+      exit.hostFailed,
+    );
+  }
   const workspace = given.host.environment['GITHUB_WORKSPACE'] || given.host.directory;
   const directory = resolve(workspace, inputs.workingDirectory);
   const host = withLog({ ...given.host, environment: environmentOf(given.host, trust) }, directory);

@@ -124,7 +124,8 @@ export async function openRun(given: {
         ),
         now: () => host.clock.now(),
       },
-      shared?.bases ?? null,
+      // Where they are kept elsewhere, whoever keeps them there hands them on.
+      env['LAYER_BASES'] ? null : (shared?.bases ?? null),
     ),
     inputs: runInputs({
       plan,

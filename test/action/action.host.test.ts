@@ -94,4 +94,14 @@ describe('the action', () => {
     expect(fork.summary).toContain('pull requests from forks get no secrets');
     expect(shown(fork)).not.toContain('canary');
   });
+
+  test('runs no fork on a machine that stays, unless told to', async () => {
+    const files = { Layerfile: 'FROM vm/debian:12\n' };
+    const here = { event: pullRequest(7, 'fork'), env: { RUNNER_ENVIRONMENT: 'self-hosted' } };
+    const refused = await runProgram(action, setting(files, here));
+    expect(refused.code).toBe(3);
+    expect(refused.log).toContain('::error::a pull request from a fork does not run here');
+    const told = setting(files, { ...here, env: { ...here.env, LAYER_ALLOW_FORKS: '1' } });
+    expect(await runProgram(action, told)).toMatchObject({ code: 0 });
+  });
 });

@@ -12,11 +12,18 @@ export const action = join(root, 'dist/action.js');
 
 /** A clone of a repository, as actions/checkout leaves it, and a store of its own. */
 export function setting(files: Record<string, string> | 'quickstart', change: Partial<JobSetting> = {}): JobSetting {
-  const temp = scratch();
+  return makeSetting(scratch(), files === 'quickstart' ? files : { from: scratch(files) }, change);
+}
+
+/** The same in a directory of the caller's; `from` is copied. */
+export function makeSetting(
+  temp: string,
+  files: { readonly from: string } | 'quickstart',
+  change: Partial<JobSetting> = {},
+): JobSetting {
   const workspace = join(temp, 'workspace');
   mkdirSync(workspace);
-  if (files === 'quickstart') cpSync(join(root, 'fixtures/quickstart'), workspace, { recursive: true });
-  else cpSync(scratch(files), workspace, { recursive: true });
+  cpSync(files === 'quickstart' ? join(root, 'fixtures/quickstart') : files.from, workspace, { recursive: true });
   const git = (...args: string[]) => execFileSync('git', args, { cwd: workspace, stdio: 'ignore' });
   git('init', '--quiet', '--initial-branch=main');
   git('remote', 'add', 'origin', 'https://github.com/octo/gallery');

@@ -18,6 +18,8 @@ export interface JobEnd {
   readonly log: string;
   readonly outputs: Readonly<Record<string, string>>;
   readonly summary: string;
+  /** From the start of the process to the group of the first step that runs; null where none ran. */
+  readonly firstGroupMs: number | null;
 }
 
 let count = 0;
@@ -61,8 +63,15 @@ export async function runProgram(program: string, setting: JobSetting): Promise<
     ...setting.env,
   };
   const child = spawn(process.execPath, [program], { cwd: setting.workspace, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const began = performance.now();
   let log = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  let firstGroupMs: number | null = null;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      log += chunk.toString();
+      if (firstGroupMs === null && log.includes('::group::')) firstGroupMs = performance.now() - began;
+    });
+  }
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
@@ -72,6 +81,7 @@ export async function runProgram(program: string, setting: JobSetting): Promise<
     log,
     outputs: readFileCommands(join(files, 'output')),
     summary: readFileSync(join(files, 'summary'), 'utf8'),
+    firstGroupMs,
   };
 }
 

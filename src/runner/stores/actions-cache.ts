@@ -17,7 +17,8 @@ export interface ActionsCacheOptions {
 const most = 4;
 /** An entry is sent in one request up to twice this. */
 const pieceBytes = 64 * 1024 * 1024;
-const indexMs = 40_000;
+/** The library tries again for half a minute; to run without is better than to wait for that. */
+const indexMs = 12_000;
 const pieceMs = 180_000;
 
 /** The client's program: beside this file in the sources, a program of its own in dist/. */
