@@ -47,7 +47,14 @@ async function runCommand(name: string, typed: readonly string[], context: Conte
     terminal.error(`layer ${name}: ${args.problem}\n  layer ${name} --help says how it is used\n`);
     return exit.usage;
   }
-  return command.run(args, context);
+  try {
+    return await command.run(args, context);
+  } catch (problem) {
+    // Whatever was under way when a person stopped it may end as it likes.
+    if (!context.signal.aborted) throw problem;
+    if (context.host.environment['LAYER_DEBUG']) terminal.error(`${String(problem)}\n`);
+    return exit.interrupted;
+  }
 }
 
 function asksForHelp(typed: readonly string[]): boolean {
