@@ -2,7 +2,7 @@ import { staticText } from '../../src/ir/expand.ts';
 import type { Copy, RepositorySource, Source } from '../../src/ir/ir.ts';
 import { directoryOf, joinPath, resolveSource } from '../../src/ir/sources.ts';
 import { guestPath, type Scope } from '../../src/ir/walk.ts';
-import { argumentWord, shellWord, sourceWords } from '../shell/quote.ts';
+import { argumentWord, literalWord, sourceWords } from '../shell/quote.ts';
 import { inMachine } from './places.ts';
 
 type RepoPath = ReturnType<typeof directoryOf>;
@@ -68,8 +68,8 @@ function stagedCopy(step: Copy, { repository }: CopyPlace): CopyPlan {
         ([directory, paths]) => `COPY --dir ${paths.join(' ')} ${slashed(`${inMachine.repository}/${directory}`)}`,
       );
   const words = [
-    shellWord(rootOf(repository)),
-    shellWord(step.from),
+    literalWord(rootOf(repository)),
+    literalWord(step.from),
     argumentWord(step.destination),
     ...step.sources.flatMap(sourceWords),
   ];

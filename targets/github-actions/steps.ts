@@ -1,7 +1,7 @@
 import { positionAt } from '../../src/diagnostics/source.ts';
 import { assignable } from '../../src/ir/assignable.ts';
 import type { Argument, Env, Layer, Step } from '../../src/ir/ir.ts';
-import { argumentWord, shellValue, shellWord, sourceWords } from '../shell/quote.ts';
+import { argumentWord, literalWord, shellValue, shellWord, sourceWords } from '../shell/quote.ts';
 import { uses } from './pins.ts';
 import { secretEnvironment } from './secrets.ts';
 import { plain, type WorkflowStep } from './workflow.ts';
@@ -125,7 +125,7 @@ function bare(step: Step, context: StepContext): readonly WorkflowStep[] {
     case 'copy': {
       const { repository } = context.layer;
       const tree = repository.kind === 'own' ? '' : repository.root;
-      const places = [shellWord(tree), shellWord(step.from), argumentWord(step.destination)];
+      const places = [literalWord(tree), literalWord(step.from), argumentWord(step.destination)];
       const given = [step.destination, ...step.sources.map(({ path }) => path)];
       return [expanding(['copy', ...places, ...step.sources.flatMap(sourceWords)], given, secrets)];
     }

@@ -374,7 +374,10 @@ case "${1:-}" in
     if [ -n "${3:-}" ]; then persist SPLIT "$3"; fi
     ;;
   copy) # copy TREE FROM DESTINATION [-g] SOURCE…
-    place "$LAYER_REPO${2:+/$2}" "${@:3}"
+    expand "$2"
+    tree=$LAYER_REPO${REPLY:+/$REPLY}
+    expand "$3"
+    place "$tree" "$REPLY" "${@:4}"
     ;;
   clone) # clone URL DEFAULT DESTINATION [[-g] SOURCE…]
     expand "$2"

@@ -14,10 +14,18 @@ export function shellValue(text: string): string {
 
 /** An argument as one word for layer-sh, which replaces `${NAME}` by the value in force and reads `\x` as x. */
 export function argumentWord(argument: Argument): string {
-  const text = argument.parts
-    .map((part) => (typeof part === 'string' ? part.replace(/[\\$]/g, '\\$&') : `\${${part.variable}}`))
-    .join('');
-  return shellWord(text);
+  const parts = argument.parts.map((part) => (typeof part === 'string' ? literal(part) : `\${${part.variable}}`));
+  return shellWord(parts.join(''));
+}
+
+/** A text without variables as one word for layer-sh. */
+export function literalWord(text: string): string {
+  return shellWord(literal(text));
+}
+
+/** With a backslash before each character that layer-sh would read; never with two braces behind a dollar, which GitHub would read. */
+function literal(text: string): string {
+  return text.replace(/[\\$]|(?<=\$)\{/g, '\\$&');
 }
 
 /** A source of COPY or CLONE as words for layer-sh; `-g` stands before a glob. */
