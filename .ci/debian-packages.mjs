@@ -22,4 +22,11 @@ export const debianPackages = [
   { name: 'libc6-dev', file: '/usr/include/stdio.h', for: 'test', why: 'the same program' },
   { name: 'make', file: '/usr/bin/make', for: 'test', why: 'one of the tools that are watched' },
   { name: 'python3', file: '/usr/bin/python3', for: 'test', why: 'one of the tools that are watched' },
+  {
+    name: 'shellcheck',
+    file: '/usr/bin/shellcheck',
+    for: 'test',
+    why: 'the scripts of compiled workflows are checked',
+  },
+  { name: 'iproute2', file: '/bin/ip', for: 'test', why: 'jobs of compiled workflows get a loopback of their own' },
 ];
