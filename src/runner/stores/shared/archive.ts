@@ -87,7 +87,14 @@ export async function unpackInto(
   // tar itself refuses `..` and makes links that lead out only when all is unpacked.
   const tar = spawn(
     'tar',
-    [...tarOptions, '--extract', '--same-owner', '--same-permissions', '--delay-directory-restore'],
+    [
+      ...tarOptions,
+      '--extract',
+      '--same-owner',
+      '--same-permissions',
+      '--delay-directory-restore',
+      '--read-full-records',
+    ],
     {
       cwd: staging,
       stdio: ['pipe', 'ignore', 'pipe'],
@@ -96,7 +103,7 @@ export async function unpackInto(
   );
   const ended = exitOf(tar);
   try {
-    await Promise.all([pipeline(concatenated(pieces), createZstdDecompress(), tar.stdin as Writable), ended]);
+    await Promise.all([feed(pieces, tar.stdin as Writable), ended]);
     const odd = deviceIn(Buffer.from(staging));
     if (odd !== null) throw new ArchiveError(`it holds the device ${JSON.stringify(odd)}`);
   } catch (error) {
@@ -107,6 +114,16 @@ export async function unpackInto(
   }
   await rename(staging, directory);
   return null;
+}
+
+/** Writes an archive into tar, which may stop reading at the archive's end, before the zeros that pad it: its exit says whether it had all. */
+async function feed(pieces: readonly string[], stdin: Writable): Promise<void> {
+  try {
+    await pipeline(concatenated(pieces), createZstdDecompress(), stdin);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EPIPE' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  }
 }
 
 class ArchiveError extends Error {
