@@ -211,7 +211,7 @@ export const names: readonly Scenario[] = [
     ],
   },
   {
-    rows: ['H54'],
+    rows: ['H12'],
     name: 'source-of-copy-gone',
     files: { 'seed.sql': 'seed', a: 'a' },
     steps: ['COPY seed.sql /q/seed.sql', 'RUN echo no look'],

@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { elsewhere, rows } from './rows.ts';
+import { attributes } from './scenarios/attributes.ts';
+import { language } from './scenarios/language.ts';
+import { machine } from './scenarios/machine.ts';
+import { names } from './scenarios/names.ts';
+import { reads } from './scenarios/reads.ts';
+import { writes } from './scenarios/writes.ts';
+
+const scenarios = [...names, ...reads, ...attributes, ...writes, ...machine, ...language];
+
+test('every row is played, or stands somewhere else, or cannot be had by a sandbox', () => {
+  const played = new Set(scenarios.flatMap((one) => one.rows));
+  expect(rows.filter((row) => !played.has(row) && elsewhere[row] === undefined)).toEqual([]);
+  expect([...played, ...Object.keys(elsewhere)].filter((row) => !rows.includes(row))).toEqual([]);
+  expect(Object.keys(elsewhere).filter((row) => played.has(row))).toEqual([]);
+});
+
+test('what stands somewhere else is there', () => {
+  const places = Object.values(elsewhere).flatMap((place) => ('test' in place ? [place.test] : []));
+  expect(places.filter((path) => !existsSync(fileURLToPath(new URL(`../../${path}`, import.meta.url))))).toEqual([]);
+});
+
+test('every row that is played has an edit that must rerun and one that must not', () => {
+  const played = new Set(scenarios.flatMap((one) => one.rows));
+  const without = [...played].filter((row) => {
+    const edits = scenarios.filter((one) => one.rows.includes(row)).flatMap((one) => one.edits);
+    return !edits.some(({ reruns }) => reruns !== null) || !edits.some(({ reruns }) => reruns === null);
+  });
+  expect(without).toEqual([]);
+});
+
+test('scenarios have names of their own', () => {
+  const all = scenarios.map(({ name }) => name);
+  expect(all.filter((name, index) => all.indexOf(name) !== index)).toEqual([]);
+});
