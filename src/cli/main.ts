@@ -43,8 +43,15 @@ function crash(problem: unknown): never {
   process.exit(exit.hostFailed);
 }
 
-function isSystemError(problem: unknown): problem is NodeJS.ErrnoException {
-  return problem instanceof Error && 'syscall' in problem && 'errno' in problem;
+/** A refused system call, or SQLite's word for one: locked, not writable, input/output error, full, cannot be opened. */
+function isSystemError(problem: unknown): problem is Error {
+  if (!(problem instanceof Error)) return false;
+  if ('syscall' in problem && 'errno' in problem) return true;
+  return (
+    'errcode' in problem &&
+    typeof problem.errcode === 'number' &&
+    [5, 6, 8, 10, 13, 14].includes(problem.errcode & 0xff)
+  );
 }
 
 /** Node warns that its sqlite is experimental, which a person who builds Layerfiles can do nothing about. Other warnings stay. */

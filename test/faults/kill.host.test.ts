@@ -6,7 +6,7 @@ import { openWorkshop, type Report, type Workshop } from '../support/workshop.ts
 import { descendants, lastingLeftovers, orphanedCgroups } from './leftovers.ts';
 
 /** How often something is killed. LAYER_FAULTS=1000 tries more; LAYER_FAULTS_SEED plays a run again. */
-const times = Number(process.env['LAYER_FAULTS'] ?? '60');
+const times = Number(process.env['LAYER_FAULTS'] ?? '30');
 const seed = Number(process.env['LAYER_FAULTS_SEED'] ?? Math.floor(Math.random() * 1e9));
 
 type Victim = 'layer' | 'view server' | 'step' | 'init';

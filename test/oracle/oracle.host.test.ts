@@ -3,7 +3,7 @@ import { playTrials } from './play.ts';
 
 /** LAYER_ORACLE_SEED plays a run again; LAYER_ORACLE_TRIALS plays more. `node test/oracle/run.ts` does the same without a test around it. */
 const seed = Number(process.env['LAYER_ORACLE_SEED'] ?? Math.floor(Math.random() * 1e6) * 1000);
-const trials = Number(process.env['LAYER_ORACLE_TRIALS'] ?? '32');
+const trials = Number(process.env['LAYER_ORACLE_TRIALS'] ?? '24');
 const rounds = 4;
 
 it(
