@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the Earthfile beside this directory with earth or earthly, whichever is there, and hands it this run's variables.
-# Usage: bash .earth/build [option…] [+target]. Without a target: +all. What stands behind a BUTTON: bash .earth/build --push +<target>.
+# Usage: bash .earth/build [option…] [+target [--ARG=value…]]. Without a target: +all. What stands behind a BUTTON: bash .earth/build --push +<target>.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,8 +14,16 @@ tool=$(command -v earth || command -v earthly) || {
   exit 1
 }
 target=+all
+values=()
+named=false
 for one in "$@"; do
-  case "$one" in +*) target=$one ;; *) options+=("$one") ;; esac
+  case "$one" in
+    +*)
+      target=$one
+      named=true
+      ;;
+    *) if [ "$named" = true ]; then values+=("$one"); else options+=("$one"); fi ;;
+  esac
 done
 for one in ${secrets[@]+"${secrets[@]}"}; do
   if [ -z "${!one:-}" ]; then
@@ -55,6 +63,5 @@ for one in CI IS_CI_MACHINE CI_MACHINE IN_CI_MACHINE IN_CI WEBAPPIO LAYERCI DEBI
 done
 export LAYER_RUN
 
-values=()
 for one in ${arguments[@]+"${arguments[@]}"}; do values+=("--$one=${!one:-}"); done
 exec "$tool" ${options[@]+"${options[@]}"} --secret LAYER_RUN "$target" ${values[@]+"${values[@]}"}

@@ -17,6 +17,8 @@ interface NamedLayer {
   readonly last: string;
   /** The target that stands for all its copies up to a BUTTON. */
   readonly whole: string;
+  /** The target that stands for all its copies behind the last BUTTON; null where it has no copies, or no BUTTON. */
+  readonly pressed: string | null;
 }
 
 /** What `emit` makes: the document, and the scripts beside it. */
@@ -79,8 +81,10 @@ function nameParts(plan: Plan): ReadonlyMap<LayerId, NamedLayer> {
       return { part, name: suffix(index) === '' ? name : names.free(`${name}${suffix(index)}`) };
     });
     const last = parts.filter(({ part }) => !part.pushed).at(-1)?.name ?? name;
-    const whole = copiesOf(plan, layer.id) === null ? last : names.free(`${name}-all`);
-    named.set(layer.id, { layer, parts, last, whole });
+    const copied = copiesOf(plan, layer.id) !== null;
+    const whole = copied ? names.free(`${name}-all`) : last;
+    const pressed = copied && parts.some(({ part }) => part.pushed) ? names.free(`${name}-after-button-all`) : null;
+    named.set(layer.id, { layer, parts, last, whole, pressed });
   }
   return named;
 }
@@ -134,8 +138,19 @@ function recipesOf({ plan, one, named, scripts }: LayerWork): readonly Recipe[] 
     return { name, comment: commentOf(layer, part), body: [...head, ...body] };
   });
   if (copies === null) return recipes;
-  const builds = Array.from({ length: copies }, (_none, number) => `BUILD +${one.last} --${copy}=${number}`);
-  return [...recipes, { name: one.whole, comment: `/${layer.path}, all copies`, body: builds }];
+  const all = (target: string): readonly string[] =>
+    Array.from({ length: copies }, (_none, number) => `BUILD +${target} --${copy}=${number}`);
+  const last = parts.at(-1);
+  const pressed = last !== undefined && one.pressed !== null ? [{ name: one.pressed, target: last.name }] : [];
+  return [
+    ...recipes,
+    { name: one.whole, comment: `/${layer.path}, all copies`, body: all(one.last) },
+    ...pressed.map(({ name, target }) => ({
+      name,
+      comment: `/${layer.path}, all copies after the BUTTON: runs only with --push`,
+      body: all(target),
+    })),
+  ];
 }
 
 function commentOf(layer: Layer, part: Part): string {
@@ -154,10 +169,12 @@ function commentOf(layer: Layer, part: Part): string {
 
 /** FROM, and what makes a machine of an image. */
 function machine(plan: Plan, layer: Layer): readonly Item[] {
-  const image = imageOf(machineBase(plan, layer));
+  const base = machineBase(plan, layer);
+  const image = imageOf(base);
   if (image === null) throw new Error(`no image for the base of ${layer.path}`);
   return [
     `FROM ${image}`,
+    ...(base.source.kind === 'oci' ? ['USER root'] : []),
     `COPY ${beside}/sh ${beside}/layer-sh ${inMachine.root}/`,
     `RUN /bin/bash ${inMachine.call} prepare ${machinePackages.join(' ')}`,
   ];

@@ -75,7 +75,7 @@ class RecipeWriter {
     const single = background < 0 ? part.steps : part.steps.slice(0, background);
     for (const { step, index } of single) this.step(step, this.scopeAt(index));
     if (background >= 0) this.fused(part.steps.slice(background));
-    return recipe;
+    return recipe.filter((item) => typeof item === 'string' || item.body.length > 0 || !item.open.startsWith('IF ['));
   }
 
   /** What FROM does not hand on: ARGs and caches. */
