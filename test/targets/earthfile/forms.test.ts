@@ -90,8 +90,6 @@ describe('an Earthfile', () => {
               SET skip="1"
               RUN touch /layer/skipped-main-layerfile
           END
-          IF [ "$skip" = "0" ]
-          END
 
       # /Layerfile, each copy
       main-layerfile-split:
@@ -130,6 +128,11 @@ describe('an Earthfile', () => {
       main-layerfile-all:
           BUILD +main-layerfile-split --SPLIT=0
           BUILD +main-layerfile-split --SPLIT=1
+
+      # /Layerfile, all copies after the BUTTON: runs only with --push
+      main-layerfile-after-button-all:
+          BUILD +main-layerfile-after-button --SPLIT=0
+          BUILD +main-layerfile-after-button --SPLIT=1
 
       # Every Layerfile.
       all:
