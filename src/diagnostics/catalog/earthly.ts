@@ -6,8 +6,8 @@ export const earthlyCatalog = {
     severity: 'error',
     message: ({ base }) =>
       `Earthly starts from images, and ${base} is none; use one of vm/ubuntu, vm/debian, or an OCI image`,
-    explain:
-      'A base machine that is a tarball or a directory cannot be the FROM of an Earthfile; `layer run` takes it. Publish it as an image, and name that in .layer/config.json.',
+    explain: `A base machine that is a tarball or a directory cannot be the FROM of an Earthfile; \`layer run\` takes it.
+Publish it as an image, and name that in .layer/config.json.`,
   }),
   'earthly/memory': entry<Record<never, never>>({
     severity: 'warning',

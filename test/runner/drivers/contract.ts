@@ -411,18 +411,22 @@ export function describeDriver(name: string, theCase: () => DriverCase): void {
       mkdirSync(join(volume, 'sub'));
       writeFileSync(join(volume, 'sub/deep'), 'deep\n');
       await using machine = await workshop.boot();
-      await shell(machine, 'mkdir -p /var/cache/tool; echo base > /var/cache/tool/base; chmod 0751 /var/cache');
+      await shell(
+        machine,
+        'mkdir -p /var/cache/tool; echo base > /var/cache/tool/base; chmod 0751 /var/cache; chmod 0770 /var/cache/tool',
+      );
+      chmodSync(volume, 0o700);
       await machine.addLayer(volume, '/var/cache/tool' as GuestPath);
       expect(
         await shell(
           machine,
-          'cd /var/cache/tool; cat base saved sub/deep; stat -c %a ..; rm sub/deep; echo new > saved',
+          'cd /var/cache/tool; cat base saved sub/deep; stat -c %a .. .; rm sub/deep; echo new > saved',
         ),
-      ).toBe('base\nsaved\ndeep\n751\n');
+      ).toBe('base\nsaved\ndeep\n751\n770\n');
       const stack = await keep(machine);
       expect(readFileSync(join(volume, 'saved'), 'utf8')).toBe('saved\n');
       await using again = await workshop.boot({ stack });
-      expect(await shell(again, 'cd /var/cache/tool; cat base saved; ls sub')).toBe('base\nnew\n');
+      expect(await shell(again, 'cd /var/cache/tool; cat base saved; ls sub; stat -c %a .')).toBe('base\nnew\n770\n');
       // A newer volume in the place of the one the state was made on.
       const newer = workshop.fresh();
       writeFileSync(join(newer, 'more'), 'more\n');

@@ -9,7 +9,8 @@ import type { Agent } from './agent.ts';
 import type { Attributes } from './stack.ts';
 import {
   applyAttributes,
-  attributesAbove,
+  attributesTo,
+  ownAttributes,
   isUntouched,
   makeAbove,
   rootAttributes,
@@ -119,7 +120,7 @@ export class Root {
   async #place(entry: StackEntry, above: readonly Attributes[] | null): Promise<string> {
     if (entry.kind === 'view') return join(this.#directory, 'views', String(entry.view.ordinal));
     if (entry.at === null || entry.at === '/') return entry.directory;
-    const attributes = above ?? attributesAbove(entry.at, this.stack, this.#base);
+    const attributes = above ?? attributesTo(entry.at, this.stack, this.#base);
     return rootedAt(entry.directory, entry.at, attributes) ?? (await this.#link(entry.directory, entry.at, attributes));
   }
 
@@ -130,6 +131,9 @@ export class Root {
     const target = join(makeAbove(root, at, above), at.split('/').at(-1) ?? '');
     if ((await stat(directory)).dev === (await stat(root)).dev) await this.#agent.ask('merge', target, directory);
     else await run('cp', ['-a', '--reflink=auto', '--', directory, target]);
+    // A directory that is there already shows what it showed: the layer brings what lies in it.
+    const own = ownAttributes(at, above);
+    if (own !== null) applyAttributes(target, own);
     return root;
   }
 

@@ -44,17 +44,20 @@ export function writeMountPoints(base: BaseMachine, directory: string): boolean 
   return needed;
 }
 
-/** Mode and owner of each directory above a path, index 0 being `/`, as the stack over the base shows them. */
-export function attributesAbove(
-  path: GuestPath,
-  below: readonly StackEntry[],
-  base: BaseMachine,
-): readonly Attributes[] {
+/**
+ * Mode and owner of each directory above a path, index 0 being `/`, as the stack over the base shows them; last the path's own, where a
+ * directory is there already.
+ */
+export function attributesTo(path: GuestPath, below: readonly StackEntry[], base: BaseMachine): readonly Attributes[] {
   const names = path.split('/').slice(1, -1);
-  return ['', ...names].map((_, depth) => attributesAt(['', ...names.slice(0, depth)].join('/'), depth, below, base));
+  const above = ['', ...names].map(
+    (_, depth) => attributesAt(['', ...names.slice(0, depth)].join('/'), depth, below, base) ?? plainDirectory,
+  );
+  const own = attributesAt(path, names.length + 1, below, base);
+  return own === null ? above : [...above, own];
 }
 
-function attributesAt(path: string, depth: number, below: readonly StackEntry[], base: BaseMachine): Attributes {
+function attributesAt(path: string, depth: number, below: readonly StackEntry[], base: BaseMachine): Attributes | null {
   for (const entry of below.toReversed()) {
     if (entry.kind === 'view') {
       const inside = entry.view.destination === path || `${entry.view.destination}/`.startsWith(`${path}/`);
@@ -70,25 +73,34 @@ function attributesAt(path: string, depth: number, below: readonly StackEntry[],
       if (found !== null) return found;
     }
   }
-  return directoryAttributes(join(base.root, path)) ?? plainDirectory;
+  return directoryAttributes(join(base.root, path));
 }
 
 /**
  * Where a layer that is rooted at a path can stand as it is: its directory ends in that very path, nothing else lies beside it, and the directories
- * above show what the machine shows. Null where it must be linked into place.
+ * on the way (`shown`, see `attributesTo`) show what the machine shows. Null where it must be linked into place.
  */
-export function rootedAt(directory: string, at: GuestPath, above: readonly Attributes[]): string | null {
+export function rootedAt(directory: string, at: GuestPath, shown: readonly Attributes[]): string | null {
   if (!directory.endsWith(at)) return null;
+  const own = ownAttributes(at, shown);
+  if (own !== null && !areEqual(directoryAttributes(directory), own)) return null;
   const root = directory.slice(0, -at.length);
   let place = root;
   for (const [depth, name] of at.split('/').slice(1).entries()) {
-    const shown = directoryAttributes(place);
-    const wanted = above[depth];
-    const same = shown?.mode === wanted?.mode && shown?.uid === wanted?.uid && shown?.gid === wanted?.gid;
+    const same = areEqual(directoryAttributes(place), shown[depth] ?? null);
     if (!same || readdirSync(place).length !== 1) return null;
     place = join(place, name);
   }
   return root;
+}
+
+/** What the path itself shows already, of what `attributesTo` says; null where nothing is there. */
+export function ownAttributes(path: GuestPath, shown: readonly Attributes[]): Attributes | null {
+  return shown[path.split('/').length - 1] ?? null;
+}
+
+function areEqual(one: Attributes | null, other: Attributes | null): boolean {
+  return one?.mode === other?.mode && one?.uid === other?.uid && one?.gid === other?.gid;
 }
 
 /** Makes the directories above a path below `root`, with the attributes given; returns the host's path of the last. */
