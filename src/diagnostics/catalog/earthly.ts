@@ -18,7 +18,7 @@ Publish it as an image, and name that in .layer/config.json.`,
   'earthly/not-a-machine': entry<{ program: string }>({
     severity: 'warning',
     message: ({ program }) => `${program} needs a machine, and Earthly has containers: it will most likely fail`,
-    explain:
-      'A step of an Earthfile runs in a container: no systemd, no kernel of its own, no mounts. `layer run` and `layer compile --target github` have machines.',
+    explain: `A step of an Earthfile runs in a container: no systemd, no kernel of its own, no mounts. \`layer run\` and \`layer
+compile --target github\` have machines.`,
   }),
 };
