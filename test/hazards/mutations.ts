@@ -47,7 +47,7 @@ const mutations: readonly Mutation[] = [
     to: "'volatile,metacopy=on,redirect_dir=on,",
   },
   {
-    name: 'globs and ignored files are expanded once',
+    name: 'sources that are gone',
     file: 'src/runner/lookup.ts',
     from: '  const missing = view?.missing[0];',
     to: '  const missing = undefined;',

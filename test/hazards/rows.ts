@@ -29,7 +29,6 @@ export const elsewhere: Readonly<Record<string, Place>> = {
   H46: { test: 'test/runner/key.test.ts' },
   H47: { test: 'fixtures/run/skip-remaining/steps.yml' },
   H50: { test: 'fixtures/run/split/steps.yml' },
-  H54: { test: 'fixtures/run/source-deleted/steps.yml' },
   H55: { test: 'test/oracle/play.ts' },
   H56: { test: 'test/runner/fuse/cuts.host.test.ts' },
   H57: { test: 'test/hazards/stores.host.test.ts' },

@@ -221,4 +221,15 @@ export const names: readonly Scenario[] = [
       { put: { 'seed.sql': { link: 'a' } }, reruns: null },
     ],
   },
+  {
+    rows: ['H54'],
+    name: 'source-known-to-the-machine-only',
+    files: { 'seed.sql': 'seed', a: 'a' },
+    steps: ['ENV SOURCE=$(echo seed.sql)', 'COPY $SOURCE /q/seed', 'RUN echo no look'],
+    prints: 'no look\n',
+    edits: [
+      { put: { 'seed.sql': 'other' }, reruns: null },
+      { put: { 'seed.sql': null }, reruns: 'COPY', because: '{}/seed.sql is gone', ends: 'failed' },
+    ],
+  },
 ];
