@@ -3,7 +3,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { testBases } from '../support/base-machine.ts';
-import { layerProgram } from '../support/layer-program.ts';
 import { openWorkshop, readReport } from '../support/workshop.ts';
 import { lastingLeftovers } from './leftovers.ts';
 
@@ -16,7 +15,7 @@ it(
   { timeout: 300_000 },
   async () => {
     using workshop = openWorkshop();
-    const { directory } = workshop;
+    const { directory, program } = workshop;
     workshop.put({
       'x/Layerfile': `FROM vm/debian:12\nCOPY . /w\nRUN cat /w/f > /f; head -c ${written}k /dev/urandom > /big && wc -c < /big\nRUN cat /f\n`,
       'x/f': 'start\n',
@@ -25,7 +24,7 @@ it(
     // The disk is mounted in a namespace that ends with the script, whatever becomes of this test.
     const script = [
       'set -u; cd "$1"; mount -t tmpfs -o size=16m none disk',
-      `run() { (cd repo && "${process.execPath}" "${layerProgram()}" run --json "\${@:2}") > "$1.out" 2> "$1.err"; echo $? > "$1.status"; }`,
+      `run() { (cd repo && "${process.execPath}" "${program}" run --json "\${@:2}") > "$1.out" 2> "$1.err"; echo $? > "$1.status"; }`,
       'export LAYER_STORE=$PWD/disk/store; run first',
       ...rooms.flatMap((room) => [
         `echo "with ${room}" > repo/x/f`,

@@ -60,6 +60,8 @@ export interface Workshop extends Disposable {
   readonly directory: string;
   readonly repository: string;
   readonly store: string;
+  /** The path of `layer`. */
+  readonly program: string;
   /** Writes, replaces and (null) removes; times are those of the moment. */
   put(contents: Contents): void;
   run(options?: RunOptions): Promise<Report>;
@@ -80,10 +82,10 @@ export function openWorkshop(where: string = tmpdir()): Workshop {
   const directory = realpathSync(mkdtempSync(join(where, 'layer-proof-')));
   const repository = join(directory, 'repo');
   const store = join(directory, 'store');
+  const program = layerProgram(join(directory, 'program'));
   mkdirSync(repository);
   const start = (options: RunOptions = {}): ReturnType<Workshop['start']> => {
     const { args = [], env = {}, jobs = 2 } = options;
-    const program = layerProgram();
     const child = spawn(process.execPath, [program, 'run', '--json', '--keep-going', `--jobs=${jobs}`, ...args], {
       cwd: repository,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -103,6 +105,7 @@ export function openWorkshop(where: string = tmpdir()): Workshop {
     directory,
     repository,
     store,
+    program,
     put: (contents) => putAll(repository, contents),
     run: (options) => start(options).report,
     start,
