@@ -3,7 +3,15 @@ import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** One suite, two projects: `unit` is pure and runs in parallel; then `host` mounts, boots and forks, one file at a time. */
+/** What shows that no skip is wrong: a failure there is never given a second chance. */
+const proofs = ['test/{hazards,oracle,faults}/*.host.test.ts', 'test/runner/fuse/{differential,oracle}.host.test.ts'];
+
+const onTheHost = { testTimeout: 180_000, hookTimeout: 300_000, fileParallelism: false };
+
+/**
+ * One suite, three projects: `unit` is pure and runs in parallel; then `host` mounts, boots and forks, one file at a time, and `proof` does so to
+ * show that no skip is wrong. A busy CI machine may miss one deadline of `host`, so there a test may be tried twice.
+ */
 export default defineConfig({
   root,
   test: {
@@ -20,12 +28,21 @@ export default defineConfig({
       {
         root,
         test: {
+          ...onTheHost,
           name: 'host',
           include: ['test/**/*.host.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 300_000,
-          fileParallelism: false,
+          exclude: proofs,
+          retry: process.env['CI'] === 'true' ? 1 : 0,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        root,
+        test: {
+          ...onTheHost,
+          name: 'proof',
+          include: proofs,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
