@@ -16,12 +16,12 @@ my %numbers = (
     x86_64 => {
         mount => 165, umount => 166, pivot_root => 155, setns => 308, unshare => 272, prctl => 157, capset => 126,
         memfd_create => 319, close_range => 436, sethostname => 170, mknodat => 259, setgroups => 116, setresuid => 117,
-        setresgid => 119, prlimit64 => 302, add_key => 248, request_key => 249, keyctl => 250, audit => 0xc000003e, llistxattr => 195, lgetxattr => 192, lsetxattr => 189,
+        setresgid => 119, prlimit64 => 302, add_key => 248, request_key => 249, keyctl => 250, signalfd4 => 289, audit => 0xc000003e, llistxattr => 195, lgetxattr => 192, lsetxattr => 189,
     },
     aarch64 => {
         mount => 40, umount => 39, pivot_root => 41, setns => 268, unshare => 97, prctl => 167, capset => 91,
         memfd_create => 279, close_range => 436, sethostname => 161, mknodat => 33, setgroups => 159, setresuid => 147,
-        setresgid => 149, prlimit64 => 261, add_key => 217, request_key => 218, keyctl => 219, audit => 0xc00000b7, llistxattr => 12, lgetxattr => 9, lsetxattr => 6,
+        setresgid => 149, prlimit64 => 261, add_key => 217, request_key => 218, keyctl => 219, signalfd4 => 74, audit => 0xc00000b7, llistxattr => 12, lgetxattr => 9, lsetxattr => 6,
     },
 );
 my $machine = (POSIX::uname())[4];
@@ -44,7 +44,7 @@ my %innerFiles;              # what no layer keeps of it, as we made it
 my (%outputs, %children);    # by descriptor; by process id
 my %held;                    # by path, see `hold`
 my %terminals;               # by request: the master of a command's terminal, and what has been typed and not been taken yet
-my ($childRead, $childWrite);
+my $deaths;                  # a signalfd(2): readable when a child has ended
 
 # By reference: system calls write into their arguments, so those must be variables.
 sub call {
@@ -634,7 +634,7 @@ sub request {
             my $source = '/proc/self/fd/' . hold($fields[0]);
             apart($id, sub { enter(); umask 0; copyIn("$source/$_", "/$_") for names($source); () });
         }
-        elsif ($what eq 'copy-out') { apart($id, sub { $SIG{CHLD} = 'DEFAULT'; copyOut(@fields) }) }
+        elsif ($what eq 'copy-out') { apart($id, sub { copyOut(@fields) }) }
         elsif ($what eq 'merge') { my ($to, @from) = @fields;
             apart($id, sub { umask 0; mergeLayer(-d $_ ? '/proc/self/fd/' . hold($_) . '/.' : $_, $to) for @from; () });
         }
@@ -724,7 +724,7 @@ sub readable {
 }
 
 sub reap {
-    sysread($childRead, my $ignored, 4096);
+    sysread($deaths, my $ignored, 4096);
     while ((my $pid = waitpid(-1, POSIX::WNOHANG())) > 0) {
         my $status = $?;
         my $child = delete $children{$pid} or next;
@@ -751,9 +751,13 @@ sub reap {
     }
 }
 
-pipe($childRead, $childWrite) or die "pipe: $!\n";
-fcntl($_, F_SETFL, O_RDWR | O_NONBLOCK) for $childRead, $childWrite;
-$SIG{CHLD} = sub { syswrite($childWrite, '.') };
+# Perl runs handlers between two of its operations: one that came just before `select` would be heard when that returns, which may be never.
+my $childSignal = POSIX::SigSet->new(POSIX::SIGCHLD());
+POSIX::sigprocmask(POSIX::SIG_BLOCK(), $childSignal);
+my $signalBits = pack('Q', 1 << (POSIX::SIGCHLD() - 1));
+my $signals = call('signalfd4', -1, $signalBits, length $signalBits, (O_NONBLOCK | 02000000) + 0);
+die "signalfd: $!\n" if $signals == -1;
+open($deaths, '<&=', $signals) or die "signalfd: $!\n";
 $SIG{PIPE} = 'IGNORE';
 $0 = 'init';
 my $booted = eval { boot(); 1 };
@@ -763,13 +767,13 @@ reply(0, 'ready', readlink '/proc/self', fileno $outer);
 my $buffer = '';
 while (1) {
     my $wanted = '';
-    vec($wanted, $_, 1) = 1 for 0, fileno $childRead, keys %outputs;
+    vec($wanted, $_, 1) = 1 for 0, fileno $deaths, keys %outputs;
     my $typed = '';
     vec($typed, fileno $_->{handle}, 1) = 1 for grep { length $_->{typed} } values %terminals;
     my $count = select(my $ready = $wanted, $typed, undef, undef);
     next if $count < 0;
     feed($_) for values %terminals;
-    reap() if vec($ready, fileno $childRead, 1);
+    reap() if vec($ready, fileno $deaths, 1);
     for my $descriptor (keys %outputs) {
         readable($outputs{$descriptor}) if vec($ready, $descriptor, 1) && $outputs{$descriptor};
     }
