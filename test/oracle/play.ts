@@ -51,7 +51,10 @@ export async function playTrials(
     }
     const cold = `${workshop.directory}/cold`;
     const extra = [`--env=API_EXTRA=${round}`];
-    const [warm, fresh] = [await workshop.run({ args: extra }), await workshop.run({ args: extra, store: cold })];
+    const [warm, fresh] = [
+      await workshop.run({ args: extra, jobs: 4 }),
+      await workshop.run({ args: extra, store: cold, jobs: 4 }),
+    ];
     rmSync(cold, { recursive: true, force: true });
     for (const { stderr } of [warm, fresh]) {
       const crash = /this is a bug[^]*/.exec(stderr)?.[0];
