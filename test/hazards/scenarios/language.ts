@@ -145,8 +145,8 @@ export const language: readonly Scenario[] = [
     name: 'process-left-running',
     files: { server: '', client: 'one\n' },
     steps: [
-      'RUN (while :; do echo up > /tmp/up; sleep 0.1; done) > /dev/null 2>&1 & sleep 0.3',
-      'RUN rm -f /tmp/up; sleep 0.5; cat /tmp/up /w/client',
+      'RUN (while :; do echo up > /tmp/new; mv /tmp/new /tmp/up; sleep 0.1; done) > /dev/null 2>&1 & sleep 0.3',
+      'RUN rm -f /tmp/up; for i in $(seq 300); do [ -e /tmp/up ] && break; sleep 0.1; done; cat /tmp/up /w/client',
     ],
     prints: 'up\none\n',
     edits: [
