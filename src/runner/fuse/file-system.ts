@@ -6,6 +6,7 @@ import type { FileBytes } from './file-bytes.ts';
 import { childPath, inodeOf, type Node, NodeTable } from './nodes.ts';
 import { initFlags, type Request } from './protocol.ts';
 import { type Cut, Recorder } from './recorder.ts';
+import { type ViewTable, saveTable, takeUpTable, type StaleName } from './table.ts';
 import {
   absentReply,
   appendDirectoryEntry,
@@ -66,6 +67,23 @@ export class ViewFileSystem {
   constructor(options: { readonly files: FileBytes; readonly mtime: 'plain' | 'persistent' }) {
     this.#files = options.files;
     this.#mtime = options.mtime;
+  }
+
+  /** All that a later server must know to go on where this one stands: take it right after a cut, with no request answered in between. */
+  save(): ViewTable {
+    return saveTable(this.#nodes, { mtime: this.#mtime, timeOf: (node) => this.#timeNs(node) });
+  }
+
+  /**
+   * Goes on where another server stood, on the views given (every one that the table names is added). What the kernel must be told to forget, or
+   * why the table cannot hold for these views; then this file system is of no use.
+   */
+  takeUp(
+    table: ViewTable,
+    views: readonly { readonly view: View; readonly tree: FrozenTree }[],
+  ): { readonly stale: readonly StaleName[] } | { readonly wrong: string } {
+    if (table.mtime !== this.#mtime) return { wrong: `its files show ${table.mtime} times` };
+    return takeUpTable(table, { nodes: this.#nodes, views, timeOf: (node) => this.#timeNs(node) });
   }
 
   /** Serves a view as the directory `<ordinal>` of the root. */
@@ -272,10 +290,16 @@ export class ViewFileSystem {
     return { kind, inode, mode, uid, gid, sizeBytes: kind === 'directory' ? 0 : sizeBytes, mtime: this.#time(node) };
   }
 
+  /** What a file shows for a time in persistent mode, nanoseconds; null where all show the same. */
+  #timeNs(node: Node): bigint | null {
+    const source = node.entry?.source ?? null;
+    return source === null || this.#mtime === 'plain' ? null : (node.served?.tree.mtimeNs(source) ?? null);
+  }
+
   #time(node: Node): Timestamp {
     const source = node.entry?.source ?? null;
     if (source === null) return plainTime;
-    const ns = this.#mtime === 'persistent' ? (node.served?.tree.mtimeNs(source) ?? null) : null;
+    const ns = this.#timeNs(node);
     if (ns !== null) return { seconds: Number(ns / 1_000_000_000n), nanoseconds: Number(ns % 1_000_000_000n) };
     return gitIndex.test(source) ? gitIndexTime : plainTime;
   }

@@ -39,6 +39,11 @@ export class NodeTable {
   readonly #rows: Node[];
   readonly #root: Node;
 
+  /** All rows; the nodeid of the first is `rootNode`, and so on. */
+  get rows(): readonly Node[] {
+    return this.#rows;
+  }
+
   constructor() {
     this.#root = {
       id: rootNode,

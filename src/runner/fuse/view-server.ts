@@ -1,4 +1,6 @@
+import type { Duplex } from 'node:stream';
 import type { Observation, ViewSpec } from '../view/view.ts';
+import type { ViewTable } from './table.ts';
 
 /** How a view server is started. One a machine, one mount each, never reused. */
 export interface ViewServerSpec {
@@ -29,4 +31,34 @@ export interface ViewServer extends AsyncDisposable {
   }>;
   /** Why it no longer serves; null while it does. */
   readonly failure: string | null;
+}
+
+/** How views are served to the kernel of a machine that has one of its own. */
+export interface StreamViewServerSpec extends Pick<ViewServerSpec, 'trees' | 'mtime'> {
+  /** Requests of the machine's FUSE device, and replies to it. Its end is the server's. */
+  readonly stream: Duplex;
+  /** The views that are served from the start. */
+  readonly views: readonly ViewSpec[];
+  /** Where another server stood when the machine's memory was saved; null for a kernel that has just mounted. */
+  readonly takeUp: SavedViews | null;
+}
+
+/** What of a view server goes into a snapshot of the memory of its machine. JSON. */
+export interface SavedViews {
+  readonly table: ViewTable;
+  /** Bytes that had come from the machine and were not answered yet, base64. */
+  readonly pending: string;
+}
+
+/** A view server whose kernel is saved and goes on elsewhere. */
+export interface StreamViewServer extends ViewServer {
+  /** From now on what arrives waits: so that no reply is on its way while the machine stands still. */
+  hold(): void;
+  resume(): void;
+  /** As `cut`, at once: between two of these calls nothing is answered. */
+  cutNow(): Awaited<ReturnType<ViewServer['cut']>>;
+  /** What a later server needs; while held. */
+  save(): SavedViews;
+  /** Bytes that it has written, replies and notices: how a machine can tell that it has had them all. */
+  readonly sentBytes: number;
 }

@@ -1,0 +1,129 @@
+import type { FrozenTree } from '../view/tree.ts';
+import type { View } from '../view/view.ts';
+import type { Node, NodeTable } from './nodes.ts';
+import { rootNode } from './protocol.ts';
+
+/**
+ * What a kernel that goes on in another life still knows of a view server: the names it has looked up, under which nodeids, and what was recorded of
+ * them. JSON; kept with a snapshot of the machine's memory.
+ *
+ * Why a restored machine may use what its kernel remembers. Whatever a kernel has cached of a view (a name, an absence, attributes, a listing, a
+ * link's target, pages) it got in reply to a request of some step, and that request was recorded in that step's observations, or in those of an earlier
+ * one of the same machine. A snapshot is used only where the observations of *all* steps up to it hold on the files of today. So every cached fact
+ * is a fact of today too, and a later step that uses one without asking is covered by the observations of the steps before it, which its own result
+ * stands on as well. That is also why what was seen before the snapshot (`seen`, `absent`) is not recorded again after it, and everything else is.
+ *
+ * One thing a reply says beyond what it is recorded for: LOOKUP carries the size (and time) of a file of which only kind and mode count as seen. The
+ * kernel does not trust them for a stat, but keeps the size as the limit of mappings. Where they are others today it is told to forget the name.
+ */
+export interface ViewTable {
+  readonly format: 1;
+  readonly mtime: 'plain' | 'persistent';
+  /** From the mount's root on, each after its parent. */
+  readonly rows: readonly SavedRow[];
+}
+
+/** One nodeid. Tuples, because there is one for each path that was ever looked at. */
+type SavedRow = readonly [
+  /** Index of the parent's row; the mount's root is its own. */
+  parent: number,
+  name: string,
+  kind: 'file' | 'directory' | 'link' | null,
+  mode: number,
+  sizeBytes: number,
+  /** Nanoseconds since 1970, where files show times of their own; else empty. */
+  time: string,
+  /** Bits of what was recorded of it already. */
+  seen: number,
+  /** Names in it that were looked up in vain, and recorded. */
+  absent: readonly string[],
+];
+
+/** A name of which the kernel may hold a size or a time that is no longer so. */
+export interface StaleName {
+  readonly parent: number;
+  readonly name: string;
+  readonly node: number;
+}
+
+type TimeOf = (node: Node) => bigint | null;
+
+/** The table as it stands. */
+export function saveTable(
+  nodes: NodeTable,
+  { mtime, timeOf }: { readonly mtime: ViewTable['mtime']; readonly timeOf: TimeOf },
+): ViewTable {
+  const rows = nodes.rows.map((node): SavedRow => {
+    const { parent, entry } = node;
+    const name = parent === null ? '' : nameIn(node);
+    return [
+      ...([(parent?.id ?? rootNode) - rootNode, name, entry?.kind ?? null, entry?.mode ?? 0] as const),
+      ...([entry?.sizeBytes ?? 0, String(timeOf(node) ?? ''), node.seen, [...(node.absent ?? [])]] as const),
+    ];
+  });
+  return { format: 1, mtime, rows };
+}
+
+/**
+ * Fills an empty table with the rows of a saved one, on the views of today. Every row must still be what it was in kind and mode, and every absence
+ * an absence: the observations of the snapshot say so, and where they do not, something is wrong with one or the other and nothing may be served.
+ */
+export function takeUpTable(
+  table: ViewTable,
+  {
+    nodes,
+    views,
+    timeOf,
+  }: {
+    readonly nodes: NodeTable;
+    readonly views: readonly { readonly view: View; readonly tree: FrozenTree }[];
+    readonly timeOf: TimeOf;
+  },
+): { readonly stale: readonly StaleName[] } | { readonly wrong: string } {
+  if (!isTable(table)) return { wrong: 'its table of views is damaged' };
+  const byOrdinal = new Map(views.map((one) => [String(one.view.spec.ordinal), one]));
+  const stale: StaleName[] = [];
+  for (const [index, row] of table.rows.entries()) {
+    const [parentIndex, name, kind, mode, sizeBytes, time, seen, absent] = row;
+    if (index === 0) continue;
+    const parent = nodes.node(parentIndex + rootNode);
+    if (parent === null) return { wrong: 'its table of views is damaged' };
+    if (parent.id === rootNode) {
+      const served = byOrdinal.get(name);
+      if (served === undefined) return { wrong: `it shows a view ${name} that this run has not` };
+      nodes.addView(served);
+    }
+    const node = nodes.child(parent, name);
+    if (node === null) return { wrong: `it knows ${pathOf(parent, name)}, which is not there` };
+    if (node.id !== index + rootNode) return { wrong: 'its table of views is damaged' };
+    if (node.entry?.kind !== kind || node.entry.mode !== mode)
+      return { wrong: `it knows ${node.path} as another kind of file` };
+    node.seen = seen;
+    for (const gone of absent) {
+      if (nodes.child(node, gone) !== null) return { wrong: `it knows that ${pathOf(node, gone)} is not there` };
+    }
+    if (absent.length > 0) node.absent = new Set(absent);
+    const another = node.entry.sizeBytes !== sizeBytes || String(timeOf(node) ?? '') !== time;
+    if (another) stale.push({ parent: parent.id, name, node: node.id });
+  }
+  return { stale };
+}
+
+function nameIn(node: Node): string {
+  if (node.parent?.id === rootNode) return String(node.served?.view.spec.ordinal ?? '');
+  return node.path.slice(node.path.lastIndexOf('/') + 1);
+}
+
+function pathOf(parent: Node, name: string): string {
+  return `${parent.path === '/' ? '' : parent.path}/${name}`;
+}
+
+function isTable(table: ViewTable): boolean {
+  return (
+    table.format === 1 &&
+    Array.isArray(table.rows) &&
+    table.rows.every(
+      (row, index) => Array.isArray(row) && row.length === 8 && row[0] >= 0 && (row[0] < index || index === 0),
+    )
+  );
+}
