@@ -18,6 +18,7 @@ export function sharingOf(given: {
     open: (scratch) => openRemote(given, scratch),
     reads: trust.reads.map((ref) => ({ ref, trust: ref === trust.writes ? own : 'own' })),
     writes: trust.writes === null ? null : { ref: trust.writes, trust: own },
+    trust: trust.secrets ? 'own' : 'strangers',
     key: environment['LAYER_STORE_KEY'] || null,
   };
 }

@@ -33,23 +33,24 @@ export async function keyStep(
   const value = (name: string) => valueAt(name, position, context);
   const instruction = expandStep(step, { layer, state: position.state, lookUp: value });
   if (instruction.kind === 'wrong') return { wrong: instruction.why };
-  const { ports } = context;
   const first = context.root !== null && position.instance === context.root.id;
   const own = keyParts({
     instruction: JSON.stringify(instruction),
     buildEnv: Object.fromEntries(position.buildEnv.map((name) => [name, keyValue(name, position, context)])),
     cwd: position.state.cwd,
     user: position.state.user,
-    secretsSet: [
-      ...position.secretEnv.filter((name) => ports.secrets.value(name) !== null),
-      ...(position.aws === null ? [] : ['AWS link']),
-    ],
+    secretsSet: secretsInForce(position, context),
     mtime: chainStep.index >= context.chain.persistentFrom ? 'persistent' : 'plain',
   });
   const parts = first && context.root ? [...context.root.parts, ...own] : own;
   const tree = await treeOf(instruction, context);
   if (typeof tree === 'object' && tree !== null) return tree;
   return { instruction, parts, tree, first, layer: layer.id, key: stepKey(position.instance, parts) };
+}
+
+/** Names of what could be a secret in the machine at a position. */
+export function secretsInForce({ secretEnv, aws }: Position, { ports }: RunContext): readonly string[] {
+  return [...secretEnv.filter((name) => ports.secrets.value(name) !== null), ...(aws === null ? [] : ['AWS link'])];
 }
 
 function keyValue(name: string, position: Position, context: RunContext): string | null {

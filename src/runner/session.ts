@@ -5,7 +5,7 @@ import type { RunContext } from './context.ts';
 import type { Exit, Kept, Machine } from './driver.ts';
 import { MachineLost } from './driver.ts';
 import { isWorking } from './instruction.ts';
-import { keyStep } from './lookup.ts';
+import { keyStep, secretsInForce } from './lookup.ts';
 import { stepName } from './names.ts';
 import type { Position } from './position.ts';
 import { record } from './record.ts';
@@ -149,6 +149,7 @@ async function work(start: SessionStart, machinery: Machinery): Promise<SessionE
       context,
       stack,
       mtimes: machinery.mtimes,
+      secrets: secretsInForce(position, context).length > 0 ? 'in force' : 'none',
     })) {
       emit({ kind: 'note', runner, level: 'warning', message: `CACHE was not saved: ${why}` });
     }

@@ -71,6 +71,10 @@ export interface Volume {
    * what they made of them. Null where it holds nothing.
    */
   readonly mtimes: MtimeTable | null;
+  /** Milliseconds since 1970: of a path's volumes the latest is the newest, wherever it was made. */
+  readonly createdAt: number;
+  /** A secret could be in it: it was in force where this was saved, or where a volume was that it stems from. */
+  readonly tainted: boolean;
 }
 
 /** What becomes of an entry of a layer in a copy: it is kept, left out, or (a directory) no longer hides what lies below it. */
@@ -107,7 +111,7 @@ export interface TraceStore extends AsyncDisposable {
   copyLayer(layer: string, prune: Pruning): Promise<string>;
   /** The newest volume of a scope at a path; null where nothing is saved. */
   volume(scope: string, path: GuestPath): Promise<Volume | null>;
-  /** The newest volume at each path of a scope. */
+  /** The newest volume at each path of a scope; its directory may not be there yet. */
   newestVolumes(scope: string): Promise<readonly Volume[]>;
   /** The volume that a layer's directory belongs to; null where none does. */
   volumeOf(directory: string): Promise<Volume | null>;

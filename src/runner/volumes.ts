@@ -32,6 +32,7 @@ async function empty(path: GuestPath, context: RunContext): Promise<Volume> {
     directory: await store.directory(),
     at,
     mtimes: null,
+    ...{ createdAt: 0, tainted: false },
   };
   await store.publishVolume(nowhere, volume);
   return volume;
@@ -73,17 +74,22 @@ export async function publishVolumes(
     context,
     stack,
     mtimes,
+    secrets,
   }: {
     readonly machine: Machine;
     readonly context: RunContext;
     readonly stack: readonly StackEntry[];
     /** What files show in this machine. */
     readonly mtimes: MtimeTable | null;
+    /** `in force`: one could be in what is saved. */
+    readonly secrets: 'in force' | 'none';
   },
 ): Promise<readonly string[]> {
   const { store, scope } = context.ports;
   const failures: string[] = [];
   const mounted = await mountedVolumes(stack, context);
+  const saved = await Promise.all(paths.map((path) => newest(path, context)));
+  const tainted = secrets === 'in force' || [...mounted, ...saved].some((volume) => volume?.tainted === true);
   for (const path of paths) {
     const parent = mounted.findLast((volume) => volume.path === path);
     const directory = await store.directory();
@@ -97,6 +103,8 @@ export async function publishVolumes(
       directory,
       at,
       mtimes: lastShown(parent?.mtimes ?? null, mtimes),
+      createdAt: context.ports.clock.now(),
+      tainted,
     };
     const stored = await store.publishVolume(scope.own, volume);
     if (!stored.stored) failures.push(stored.why);

@@ -90,14 +90,14 @@ export async function openRun(given: {
 
   const { sharing = null } = given;
   const access = accessOf(sharing, facts.repositoryId);
-  const store = openStore(directory, { repository: facts.repositoryId, root, ...access });
+  const note = (level: 'info' | 'warning', message: string): void =>
+    given.listener({ kind: 'note', runner: null, level, message });
+  const warn = (message: string): void => note('warning', message);
+  const store = openStore(directory, { repository: facts.repositoryId, root, warn, ...access });
   if ('failure' in store) return store;
   const blobs = join(directory, 'blobs');
   const hidden = hiddenIn(root, directory);
   const scope = (name: string): string => JSON.stringify([facts.repositoryId, name]);
-  const note = (level: 'info' | 'warning', message: string): void =>
-    given.listener({ kind: 'note', runner: null, level, message });
-  const warn = (message: string): void => note('warning', message);
   const { job, previous } = await jobOf(given.job ?? 'new', store);
   const shared = await openShared(sharing, { local: store, directory, repository: facts.repositoryId, warn, signal });
   const variables = runVariables({

@@ -12,6 +12,8 @@ export interface Sharing {
   /** Whose results are read, the own ones first. */
   readonly reads: readonly Omit<Scope, 'repository'>[];
   readonly writes: Omit<Scope, 'repository'> | null;
+  /** `strangers`: what runs may be of somebody without access to the repository, and sees nothing that a secret could be in. */
+  readonly trust: 'own' | 'strangers';
   /** `LAYER_STORE_KEY`. */
   readonly key: string | null;
 }
@@ -20,11 +22,14 @@ export interface Sharing {
 export function accessOf(
   sharing: Sharing | null,
   repository: string,
-): { readonly scope: string; readonly reads: readonly string[] } {
-  if (sharing === null) return { scope: '', reads: [''] };
-  const scope = sharing.writes === null ? `nobody ${randomUUID()}` : scopeText({ ...sharing.writes, repository });
+): { readonly scope: string; readonly reads: readonly string[]; readonly trust: 'own' | 'strangers' } {
+  if (sharing === null) return { scope: '', reads: [''], trust: 'own' };
+  const scope =
+    sharing.writes === null
+      ? JSON.stringify([repository, 'nobody', randomUUID()])
+      : scopeText({ ...sharing.writes, repository });
   const reads = sharing.reads.map((one) => scopeText({ ...one, repository }));
-  return { scope, reads: [...new Set([scope, ...reads])] };
+  return { scope, reads: [...new Set([scope, ...reads])], trust: sharing.trust };
 }
 
 /** Puts a remote store behind this machine's own; null where there is nothing to read or write. */

@@ -12,7 +12,7 @@ import type { Retention } from '../retention.ts';
 import type { Instance, MtimeTable, Stored, TraceStore, Volume } from '../store.ts';
 import { collect } from './local/collector.ts';
 import { formatVersion, openDatabase, transaction, writeFailure } from './local/database.ts';
-import { fromRow, layerPaths, toRow, type InstanceRow } from './local/instance-rows.ts';
+import { fromRow, isIntact, layerPaths, toRow, type InstanceRow, type RowSeal } from './local/instance-rows.ts';
 import { copyLayer } from './local/layer-copy.ts';
 import { openHistory } from './local/history.ts';
 import { bootId, processNamespace, startTime } from './local/process-identity.ts';
@@ -29,6 +29,8 @@ interface VolumeRow {
   readonly directory: string;
   readonly at: string;
   readonly mtimes: string | null;
+  readonly created_at: number;
+  readonly tainted: number;
 }
 
 /** Whose results go into a store: the repository's id, and where its working tree is. */
@@ -39,6 +41,10 @@ export interface StoreUser {
   readonly scope: string;
   /** It is offered what is of these. */
   readonly reads: readonly string[];
+  /** `strangers`: of other scopes than its own it is offered nothing that a secret could be in. */
+  readonly trust?: 'own' | 'strangers';
+  /** Told once where rows are not as they were written; they are misses. */
+  readonly warn?: (message: string) => void;
 }
 
 /** All that the store of one machine can do. */
@@ -67,7 +73,19 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
     directory: join(root, row.directory),
     at: row.at as GuestPath,
     mtimes: row.mtimes === null ? null : (JSON.parse(row.mtimes) as MtimeTable),
+    createdAt: row.created_at,
+    tainted: row.tainted === 1,
   });
+  const mayRead = (row: VolumeRow & { readonly scope: string }): boolean =>
+    user?.trust !== 'strangers' || row.tainted === 0 || row.scope === user.scope;
+  let alarmed = false;
+  const intact = (row: InstanceRow): boolean => {
+    if (isIntact(row, hmacKey)) return true;
+    if (!alarmed)
+      user?.warn?.(`the store ${directory} holds results that are not as they were written; they are not used`);
+    alarmed = true;
+    return false;
+  };
 
   const write = (work: () => void): Stored => {
     changed = true;
@@ -99,9 +117,9 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
     ...openHistory(database, user),
     hmacKey,
     async candidates(key) {
-      return (
-        candidates.all(key, user === null ? 1 : 0, JSON.stringify(user?.reads ?? [])) as unknown as InstanceRow[]
-      ).map((row) => fromRow(row, root));
+      const reads = JSON.stringify(user?.reads ?? []);
+      const rows = candidates.all(key, user === null ? 1 : 0, reads) as unknown as InstanceRow[];
+      return rows.filter(intact).map((row) => fromRow(row, root));
     },
     async siblings(parent, layer) {
       const where = parent === null ? 'first = 1 and layer = ?' : 'layer = ? and parent = ?';
@@ -114,9 +132,8 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
       return null;
     },
     async insert(instance) {
-      return write(() =>
-        insert(instance, { database, root, boot, repository: user?.repository ?? '', scope: user?.scope ?? '' }),
-      );
+      const seal = { repository: user?.repository ?? '', scope: user?.scope ?? '', key: hmacKey };
+      return write(() => insert(instance, { database, root, boot, seal }));
     },
     async retire(ids) {
       changed = true;
@@ -144,18 +161,16 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
     },
     async volume(scope, path) {
       const rows = database
-        .prepare('select * from volumes where scope = ? and path = ? order by sequence desc')
-        .all(scope, path) as unknown as VolumeRow[];
-      const row = rows.find((one) => existsSync(join(root, one.directory)));
+        .prepare('select * from volumes where scope = ? and path = ? order by created_at desc, sequence desc')
+        .all(scope, path) as unknown as (VolumeRow & { scope: string })[];
+      const row = rows.find((one) => mayRead(one) && existsSync(join(root, one.directory)));
       return row ? toVolume(row) : null;
     },
     async newestVolumes(scope) {
       const rows = database
-        .prepare(
-          'select * from volumes where sequence in (select max(sequence) from volumes where scope = ? group by path)',
-        )
-        .all(scope) as unknown as VolumeRow[];
-      return rows.map(toVolume);
+        .prepare('select * from volumes where scope = ? order by created_at, sequence')
+        .all(scope) as unknown as (VolumeRow & { scope: string })[];
+      return [...new Map(rows.filter(mayRead).map((row) => [row.path, toVolume(row)])).values()];
     },
     async volumeOf(path) {
       const row = database.prepare('select * from volumes where directory = ?').get(relativePath(path));
@@ -173,11 +188,13 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
       return write(() => {
         database
           .prepare(
-            'insert or ignore into volumes (id, scope, path, parent, directory, at, mtimes, boot) values (?, ?, ?, ?, ?, ?, ?, ?)',
+            `insert or ignore into volumes (id, scope, path, parent, directory, at, mtimes, created_at, tainted, boot)
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
           )
           .run(
             ...[volume.id, scope, volume.path, volume.parent, relativePath(volume.directory), volume.at],
-            ...[volume.mtimes === null ? null : JSON.stringify(volume.mtimes), boot],
+            ...[volume.mtimes === null ? null : JSON.stringify(volume.mtimes), volume.createdAt],
+            ...[volume.tainted ? 1 : 0, boot],
           );
         dropOldVolumes(database, { scope, path: volume.path });
         database.prepare('insert into layers values (?, ?)').run(volume.id, relativePath(volume.directory));
@@ -256,24 +273,17 @@ function insert(
     database,
     root,
     boot,
-    repository,
-    scope,
-  }: {
-    readonly database: DatabaseSync;
-    readonly root: string;
-    readonly boot: string;
-    readonly repository: string;
-    readonly scope: string;
-  },
+    seal,
+  }: { readonly database: DatabaseSync; readonly root: string; readonly boot: string; readonly seal: RowSeal },
 ): void {
-  const row = toRow(instance, root);
-  const columns = { ...row, boot, repository, scope };
+  const row = toRow(instance, { root, seal });
+  const columns = { ...row, boot };
   const names = Object.keys(columns);
   database
     .prepare(
       `insert into instances (${names.join(', ')}) values (${names.map((name) => `:${name}`).join(', ')})
        on conflict (id) do update set
-         data = coalesce(excluded.data, data), not_kept = iif(excluded.data is null, not_kept, excluded.not_kept), synced = 0, boot = excluded.boot`,
+         data = coalesce(excluded.data, data), data_mac = iif(excluded.data is null, data_mac, excluded.data_mac), not_kept = iif(excluded.data is null, not_kept, excluded.not_kept), synced = 0, boot = excluded.boot`,
     )
     .run(columns);
   if (row.data !== null) database.prepare('delete from layers where instance = ?').run(row.id);
@@ -296,7 +306,7 @@ function dropOldVolumes(
   database
     .prepare(
       `delete from volumes where scope = ? and path = ? and sequence not in
-         (select sequence from volumes where scope = ? and path = ? order by sequence desc limit 3)
+         (select sequence from volumes where scope = ? and path = ? order by created_at desc, sequence desc limit 3)
        and directory not in (select path from layers join instances on instances.id = layers.instance)`,
     )
     .run(scope, path, scope, path);

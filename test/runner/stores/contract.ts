@@ -163,6 +163,7 @@ export function describeStore(name: string, make: () => { readonly open: () => T
         directory,
         at: path,
         mtimes: { repository: { a: [id, '1'] as const } },
+        ...{ createdAt: id === 'v1' ? 1000 : 2000, tainted: id === 'v1' },
       });
       const [one, two] = [volume('v1', null, await aLayer(store)), volume('v2', 'v1', await aLayer(store))];
       expect(await store.volume('main', path)).toBe(null);

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openLocalStore } from '../../../src/runner/stores/local.ts';
 import { formatVersion, schema } from '../../../src/runner/stores/local/database.ts';
+import type { GuestPath } from '../../../src/host.ts';
 import type { StepKey } from '../../../src/runner/store.ts';
 import { scratch } from '../../support/scratch.ts';
 import { aLayer, anInstance, describeStore } from './contract.ts';
@@ -19,7 +20,7 @@ describeStore('local', () => {
 describe('local store', () => {
   it('changes its format version with its schema', () => {
     const digest = createHash('sha256').update(schema).digest('hex').slice(0, 16);
-    expect([formatVersion, digest]).toEqual([6, 'a05affc635f25d52']);
+    expect([formatVersion, digest]).toEqual([7, 'bef049c4965892b7']);
   });
 
   it('is for its owner only', async () => {
@@ -79,6 +80,54 @@ describe('local store', () => {
       await aLayer(store);
     }
     expect(existsSync(layer)).toBe(false);
+  });
+
+  it('takes a result that was changed on disk for none, and says so once', async () => {
+    const directory = scratch();
+    const key = 'k'.repeat(64) as StepKey;
+    const warnings: string[] = [];
+    const user = { repository: 'here', root: '/here', scope: 'main', reads: ['main'] };
+    const open = () => openLocalStore(directory, { ...user, warn: (message) => warnings.push(message) });
+    {
+      await using store = open();
+      await store.insert(anInstance({ outputTail: 'half of a character: \ud83d' }));
+      await store.insert(anInstance({ data: { stack: [], mtimes: null } }));
+      expect(await store.candidates(key)).toHaveLength(2);
+    }
+    const database = new DatabaseSync(join(directory, `v${formatVersion}`, 'store.db'));
+    for (const [change, left] of [
+      [`data = '{"stack":[],"mtimes":{}}' where data is not null`, 1],
+      [`exit_code = 1`, 0],
+    ] as const) {
+      database.exec(`update instances set ${change}`);
+      await using store = open();
+      expect(await store.candidates(key), change).toHaveLength(left);
+      await store.candidates(key);
+    }
+    database.close();
+    expect(warnings).toEqual(Array(2).fill(expect.stringContaining('not as they were written')));
+  });
+
+  it('offers strangers no volume of others that a secret could be in', async () => {
+    const directory = scratch();
+    const path = '/root/.cache' as GuestPath;
+    const open = (scope: string, trust: 'own' | 'strangers') =>
+      openLocalStore(directory, { ...{ repository: 'here', root: '/here', scope, trust, reads: [scope, 'main'] } });
+    await using main = open('main', 'own');
+    for (const [id, tainted] of [
+      ['v1', false],
+      ['v2', true],
+    ] as const) {
+      const directory = await main.directory();
+      await main.publishVolume('main', {
+        ...{ id, parent: null, path, directory, at: path, mtimes: null, createdAt: Number(id.slice(1)), tainted },
+      });
+    }
+    await using branch = open('branch', 'own');
+    await using fork = open('fork', 'strangers');
+    expect((await branch.volume('main', path))?.id).toBe('v2');
+    expect((await fork.volume('main', path))?.id).toBe('v1');
+    expect((await fork.newestVolumes('main')).map((one) => one.id)).toEqual(['v1']);
   });
 
   it('opens after its process was killed at any instant, and several may write at once', () => {

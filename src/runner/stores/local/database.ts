@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /** Another number is another directory: old stores are left alone and never misread. A test pins the schema to it. */
-export const formatVersion = 6;
+export const formatVersion = 7;
 
 export const schema = `
 create table if not exists meta (key text primary key, value text not null) strict;
@@ -30,7 +30,9 @@ create table if not exists instances (
   data text,
   not_kept text,
   repository text not null,
-  scope text not null
+  scope text not null,
+  mac text not null,
+  data_mac text
 ) strict;
 create index if not exists instances_key on instances (key);
 create index if not exists instances_parent on instances (parent);
@@ -46,6 +48,8 @@ create table if not exists volumes (
   directory text not null,
   at text not null,
   mtimes text,
+  created_at integer not null,
+  tainted integer not null,
   synced integer not null default 0,
   boot text not null
 ) strict;

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { StackEntry } from '../../driver.ts';
@@ -26,29 +27,75 @@ export interface InstanceRow {
   readonly used_at: number;
   readonly data: string | null;
   readonly not_kept: string | null;
+  readonly repository: string;
+  readonly scope: string;
+  /** Of what never changes in a row. */
+  readonly mac: string;
+  /** Of `data`, which may come later and go. */
+  readonly data_mac: string | null;
+}
+
+/** Whose row it is, and with what it is sealed. */
+export interface RowSeal {
+  readonly repository: string;
+  readonly scope: string;
+  /** Hex. */
+  readonly key: string;
 }
 
 /** An instance as columns; directories become relative to the store's. */
-export function toRow(instance: Instance, root: string): InstanceRow {
-  return {
+export function toRow(
+  instance: Instance,
+  { root, seal }: { readonly root: string; readonly seal: RowSeal },
+): InstanceRow {
+  const columns = {
     id: instance.id,
     parent: instance.parent,
     key: instance.key,
     first: instance.first ? 1 : 0,
     parts: JSON.stringify(instance.keyParts),
-    title: instance.title,
-    layer: instance.layer,
+    // As SQLite keeps text: half of a character that was cut becomes a mark.
+    title: instance.title.toWellFormed(),
+    layer: instance.layer.toWellFormed(),
     observations: packObservations(instance.observations),
     state: JSON.stringify(instance.state),
     view: instance.view === null ? null : JSON.stringify(instance.view),
     exit_code: instance.exitCode,
-    output_tail: instance.outputTail,
+    output_tail: instance.outputTail.toWellFormed(),
     duration_ms: instance.durationMs,
     created_at: instance.createdAt,
     used_at: instance.usedAt,
     data: instance.data === null ? null : JSON.stringify(relativeData(instance.data, root)),
     not_kept: instance.notKept,
+    repository: seal.repository,
+    scope: seal.scope,
   };
+  return {
+    ...columns,
+    mac: macOf(columns, seal.key),
+    data_mac: columns.data === null ? null : dataMacOf({ id: columns.id, data: columns.data }, seal.key),
+  };
+}
+
+/** Whether a row is as it was written: what a disk, or somebody, has changed is nobody's result. */
+export function isIntact(row: InstanceRow, key: string): boolean {
+  if (row.mac !== macOf(row, key)) return false;
+  return row.data === null || row.data_mac === dataMacOf({ id: row.id, data: row.data }, key);
+}
+
+function macOf(row: Omit<InstanceRow, 'mac' | 'data_mac'>, key: string): string {
+  return seal(key, [
+    ...[row.id, row.parent, row.key, row.first, row.parts, row.title, row.layer, row.observations, row.state, row.view],
+    ...[row.exit_code, row.output_tail, row.duration_ms, row.created_at, row.repository, row.scope],
+  ]);
+}
+
+function dataMacOf({ id, data }: { readonly id: string; readonly data: string }, key: string): string {
+  return seal(key, ['data', id, data]);
+}
+
+function seal(key: string, fields: readonly (string | number | null)[]): string {
+  return createHmac('sha256', Buffer.from(key, 'hex')).update(JSON.stringify(fields)).digest('hex');
 }
 
 /** The instance again. One whose files are gone is left as a row without data. */
@@ -78,7 +125,7 @@ export function fromRow(row: InstanceRow, root: string): Instance {
 
 /** The directories that a snapshot stands on. */
 export function layerPaths(data: SnapshotData): readonly string[] {
-  return data.stack.flatMap((entry) => (entry.kind === 'layer' ? [entry.directory] : []));
+  return data.stack.flatMap((entry) => (entry.kind === 'view' ? [] : [entry.directory]));
 }
 
 function relativeData(data: SnapshotData, root: string): SnapshotData {
@@ -91,7 +138,7 @@ function absoluteData(data: SnapshotData, root: string): SnapshotData {
 
 function mapLayers(data: SnapshotData, change: (path: string) => string): SnapshotData {
   const stack = data.stack.map((entry): StackEntry =>
-    entry.kind === 'layer' ? { ...entry, directory: change(entry.directory) } : entry,
+    entry.kind === 'view' ? entry : { ...entry, directory: change(entry.directory) },
   );
   return { stack, mtimes: data.mtimes as MtimeTable | null };
 }

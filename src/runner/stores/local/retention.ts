@@ -138,7 +138,7 @@ function tierOf({ pin, rank, title }: SnapshotRow): Tier {
 function volumes(database: DatabaseSync, root: string): readonly Held[] {
   const rows = database
     .prepare(
-      `select id, scope, path, directory, row_number() over (partition by scope, path order by sequence desc) as rank
+      `select id, scope, path, directory, row_number() over (partition by scope, path order by created_at desc, sequence desc) as rank
        from volumes where scope <> ''`,
     )
     .all() as unknown as VolumeRow[];
