@@ -17,6 +17,10 @@ export interface Inputs {
   /** Null: the number of processors. */
   readonly jobs: number | null;
   readonly press: readonly string[];
+  /** What a BUTTON that nobody presses makes of the job: it fails, or ends well, and the output `waiting` says so. */
+  readonly button: 'fail' | 'stop';
+  /** Layerfiles that other jobs have run: nothing waits for them here. */
+  readonly done: readonly string[];
   readonly workingDirectory: string;
   /** Null: any. */
   readonly version: string | null;
@@ -31,6 +35,10 @@ export function readInputs(): Inputs | { readonly problems: readonly string[] } 
   }
   const driver = getInput('driver') || 'sandbox';
   if (driver !== 'sandbox') problems.push(`driver: ${JSON.stringify(driver)} is not known; write sandbox`);
+  const button = getInput('button') || 'fail';
+  if (button !== 'fail' && button !== 'stop') {
+    problems.push(`button: ${JSON.stringify(button)} is not known; write fail or stop`);
+  }
   const jobs = getInput('jobs');
   if (jobs !== '' && !/^[1-9]\d{0,3}$/.test(jobs)) problems.push(`jobs: ${JSON.stringify(jobs)} is no positive number`);
   const secrets = getMultilineInput('secrets').flatMap((line) => line.split(/[\s,]+/).filter((name) => name !== ''));
@@ -46,6 +54,8 @@ export function readInputs(): Inputs | { readonly problems: readonly string[] } 
     store,
     jobs: jobs === '' ? null : Number(jobs),
     press: getMultilineInput('press'),
+    button: button === 'stop' ? 'stop' : 'fail',
+    done: getMultilineInput('done'),
     workingDirectory: getInput('working-directory') || '.',
     version: getInput('version') || null,
   };

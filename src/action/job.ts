@@ -15,6 +15,7 @@ import type { WrittenBack } from '../runner/stores/shared.ts';
 import { codeOfRun } from '../world/exit-code.ts';
 import { openRun, type World } from '../world/open.ts';
 import { select } from '../world/selection.ts';
+import { withoutDone } from './done.ts';
 import type { Inputs } from './inputs.ts';
 import { jobSummary, type SourceLinks } from './job-summary.ts';
 import { createActionReporter } from './reporter.ts';
@@ -59,8 +60,9 @@ export async function runJob(given: {
   if ('problem' in selection) return fail(`paths: ${selection.problem}`, exit.usage);
   const { root } = selection.repository;
   const filePath = (path: string): string => relative(workspace, resolve(root, path));
-  const { plan, diagnostics } = await compile(selection.repository, { only: selection.only, given: [] });
+  const { plan: compiled, diagnostics } = await compile(selection.repository, { only: selection.only, given: [] });
   annotate(diagnostics, filePath);
+  const plan = compiled === null ? null : withoutDone(compiled, inputs.done);
   if (plan === null) return hasErrors(diagnostics) ? fail('the Layerfiles are wrong', exit.wrong) : exit.done;
 
   const options = {
@@ -99,7 +101,8 @@ export async function runJob(given: {
     for (const line of store) core.info(line);
     const links = linksOf(host.environment, filePath);
     await writeSummary(jobSummary({ summary: summary.summary, plan, links, store }), host);
-    return codeOfRun(outcome);
+    core.setOutput('waiting', outcome === 'waiting');
+    return outcome === 'waiting' && inputs.button === 'stop' ? exit.done : codeOfRun(outcome);
   } finally {
     reporter.close();
   }

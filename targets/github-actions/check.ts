@@ -12,7 +12,10 @@ const mostBackgroundSteps = 10;
 /** What is wrong with a plan for GitHub, or worth knowing, beyond what its steps can do: each once, in the plan's order. */
 export function checkPlan(plan: Plan, options: EmitOptions): readonly Diagnostic[] {
   const planned = planJobs(plan, options.engine === null ? options.inherit : 'inline');
-  const found = options.engine === null ? planned.flatMap((job) => checkJob(job, options)) : [];
+  const found = planned.flatMap((job) => [
+    ...(options.engine === null ? checkMachine(job, options) : []),
+    ...checkSecrets(job, options),
+  ]);
   const costs = options.engine === null ? inliningCost(planned) : [];
   const seen = new Set<string>();
   return [...found, ...planned.flatMap(checkLabels), ...costs].filter(({ code, span }) => {
@@ -23,7 +26,7 @@ export function checkPlan(plan: Plan, options: EmitOptions): readonly Diagnostic
   });
 }
 
-function checkJob(job: PlannedJob, { background }: EmitOptions): readonly Diagnostic[] {
+function checkMachine(job: PlannedJob, { background }: EmitOptions): readonly Diagnostic[] {
   const { machine, layer, chain } = job;
   const found: Diagnostic[] = [];
   const [root] = chain;
@@ -42,7 +45,12 @@ function checkJob(job: PlannedJob, { background }: EmitOptions): readonly Diagno
   if (excess !== undefined && background === 'native' && machine?.image === null) {
     found.push(diagnostic('github/background', excess.span, {}));
   }
-  for (const step of steps) {
+  return found;
+}
+
+function checkSecrets({ chain }: PlannedJob, { engine }: EmitOptions): readonly Diagnostic[] {
+  const found: Diagnostic[] = [];
+  for (const step of chain.flatMap((one) => one.steps)) {
     if (step.kind === 'secretEnv') {
       for (const { name, span } of step.names) {
         if (secretName(name) !== name)
@@ -50,7 +58,7 @@ function checkJob(job: PlannedJob, { background }: EmitOptions): readonly Diagno
         if (name === 'GITHUB_TOKEN') found.push(diagnostic('github/own-token', span, {}));
       }
     }
-    if (step.kind === 'clone') found.push(diagnostic('github/clone-token', step.span, {}));
+    if (step.kind === 'clone' && engine === null) found.push(diagnostic('github/clone-token', step.span, {}));
   }
   return found;
 }

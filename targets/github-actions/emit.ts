@@ -1,6 +1,6 @@
 import type { LayerId, Plan } from '../../src/ir/ir.ts';
 import { commentOf, environmentOf, guardJob } from './buttons.ts';
-import { engineSteps, type Engine } from './engine.ts';
+import { engineOutputs, engineSteps, type Engine } from './engine.ts';
 import { jobEnvironment, workflowEnvironment } from './environment.ts';
 import { freshId, planJobs, type Inheritance, type PlannedJob } from './jobs.ts';
 import { mergeJob } from './merge.ts';
@@ -28,7 +28,7 @@ interface EmittedLayer {
 /** The workflow of a plan. */
 export function workflowOf(plan: Plan, options: EmitOptions): Workflow {
   const planned = planJobs(plan, options.engine === null ? options.inherit : 'inline');
-  const emission = new Emission(options, new Set(planned.map((job) => job.id.toLowerCase())));
+  const emission = new Emission(options, planned);
   for (const job of inWaitOrder(planned)) emission.add(job);
   emission.addMergeJobs();
   const asks = plan.layers.some((layer) => layer.steps.some((step) => step.kind === 'button'));
@@ -73,6 +73,7 @@ class Emission {
   readonly jobs: Record<string, Job> = {};
   readonly #options: EmitOptions;
   readonly #taken: Set<string>;
+  readonly #paths: ReadonlyMap<LayerId, string>;
   readonly #emitted = new Map<LayerId, EmittedLayer>();
   readonly #merges: {
     readonly job: PlannedJob;
@@ -80,9 +81,10 @@ class Emission {
     readonly endsEarly: string | null;
   }[] = [];
 
-  constructor(options: EmitOptions, taken: Set<string>) {
+  constructor(options: EmitOptions, planned: readonly PlannedJob[]) {
     this.#options = options;
-    this.#taken = taken;
+    this.#taken = new Set(planned.map((job) => job.id.toLowerCase()));
+    this.#paths = new Map(planned.map(({ layer }) => [layer.id, layer.path]));
   }
 
   /** A Layerfile's jobs, with its buttons' guards. */
@@ -105,7 +107,9 @@ class Emission {
       }
       this.jobs[id] = this.#job({ job, cut, index, part, needs, condition, environment });
       // Copies may skip one by one: then each step of the next job asks.
-      skips ||= !job.split && part.steps.some(({ layer, step }) => step.kind === 'skipIf' && layer === job.layer);
+      skips ||=
+        (this.#options.engine !== null || !job.split) &&
+        part.steps.some(({ layer, step }) => step.kind === 'skipIf' && layer === job.layer);
       added.push(id);
       before = id;
     }
@@ -153,13 +157,18 @@ class Emission {
       'timeout-minutes': 360,
       permissions: permissionsOf(job),
     };
-    if (engine !== null) return { ...common, steps: engineSteps({ job, button: part.button, engine }) };
+    const goesOn = index < cut.parts.length - 1;
+    if (engine !== null) {
+      const done = job.waits.flatMap((id) => this.#paths.get(id) ?? []);
+      const steps = engineSteps({ job, cut, index, done, engine });
+      return { ...common, ...(goesOn ? { outputs: engineOutputs } : {}), steps };
+    }
     const background = image === null ? this.#options.background : 'shell';
     const matrix = { SPLIT: job.runners.map((_id, copy) => copy) };
     return {
       ...common,
       ...(job.split ? { strategy: { 'fail-fast': false, matrix } } : {}),
-      ...(index < cut.parts.length - 1 ? { outputs: { skip: '${{ steps.skipped.outputs.skip }}' } } : {}),
+      ...(goesOn ? { outputs: { skip: '${{ steps.skipped.outputs.skip }}' } } : {}),
       env: jobEnvironment(job.chain, job.runners),
       defaults: { run: { shell: 'layer-sh {0}' } },
       steps: stepsOfPart({ job, cut, index, background }),

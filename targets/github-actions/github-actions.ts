@@ -1,5 +1,6 @@
 import type { Plan } from '../../src/ir/ir.ts';
-import type { OutputFile, Target } from '../../src/target.ts';
+import { chainOf } from '../../src/ir/walk.ts';
+import type { OutputFile, Support, Target } from '../../src/target.ts';
 import { layerShell } from '../shell/generated-layer-sh.ts';
 import { sourcesDigest } from '../sources-digest.ts';
 import { checkPlan } from './check.ts';
@@ -7,6 +8,11 @@ import { workflowOf, type EmitOptions } from './emit.ts';
 import { shellPath } from './prepare.ts';
 import { printWorkflow } from './print.ts';
 import { support } from './support.ts';
+
+const engineButton: Support = {
+  level: 'emulated',
+  how: 'a person approves an environment, which must have required reviewers; what stands behind it is a second job, which restores what the first one saved, and runs again what was made while a secret was in force',
+};
 
 /** GitHub Actions: one workflow for a repository's Layerfiles, and the shell that its steps run by. */
 export function githubActions(options: EmitOptions): Target {
@@ -33,7 +39,15 @@ export function githubActions(options: EmitOptions): Target {
 const engineSupport: Target['support'] = {
   ...(Object.fromEntries(Object.keys(support).map((kind) => [kind, { level: 'native' }])) as Target['support']),
   button: {
-    level: 'emulated',
-    how: 'a person approves an environment, which must have required reviewers; what stands behind it is a second job, which restores what the first one saved',
+    usually: engineButton,
+    of: (step, { plan, layer }) =>
+      chainOf(plan, layer.id)
+        .flatMap(({ steps }) => steps)
+        .some((one) => one.kind === 'button' && one !== step && one.message === step.message)
+        ? {
+            level: 'unsupported',
+            why: 'another BUTTON above or below it says the same, and one press would press both',
+          }
+        : engineButton,
   },
 };

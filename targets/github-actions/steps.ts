@@ -2,7 +2,7 @@ import { positionAt } from '../../src/diagnostics/source.ts';
 import { assignable } from '../../src/ir/assignable.ts';
 import type { Argument, Env, Layer, Step } from '../../src/ir/ir.ts';
 import { argumentWord, literalWord, shellValue, shellWord, sourceWords } from '../shell/quote.ts';
-import { uses } from './pins.ts';
+import { credentialsOf } from './aws.ts';
 import { secretEnvironment } from './secrets.ts';
 import { plain, type WorkflowStep } from './workflow.ts';
 
@@ -155,11 +155,7 @@ function bare(step: Step, context: StepContext): readonly WorkflowStep[] {
       return [expanding(words, [step.port, step.path], secrets)];
     }
     case 'awsLink': {
-      const link = { 'role-to-assume': '${{ vars.AWS_ROLE_ARN }}', 'aws-region': step.region };
-      return [
-        { ...uses('aws-actions/configure-aws-credentials'), with: link },
-        { ...call('aws'), name: `${step.title}: from here on` },
-      ];
+      return [credentialsOf(step), { ...call('aws'), name: `${step.title}: from here on` }];
     }
   }
 }

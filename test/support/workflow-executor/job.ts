@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { runAction, type ActionWorld } from './actions.ts';
 import { evaluate, interpolate, isTrue, textOf, type Contexts, type Status } from './expressions.ts';
 import { readFileCommands, refuseBlocked } from './file-commands.ts';
+import { runOwnAction, type OwnAction } from './own-action.ts';
 import { JobMachine, type MachineProcess } from './machine.ts';
 
 /** A step as its YAML has it. */
@@ -59,6 +60,8 @@ export interface JobRun {
   readonly programs: Readonly<Record<string, string>>;
   /** Directories of the host that the machine has at the same place. */
   readonly visible: readonly string[];
+  /** This project's own action, as it is built; null where no job uses it. */
+  readonly ownAction: OwnAction | null;
 }
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -153,7 +156,9 @@ class Job {
     if (outcome === 'failure') this.#status = 'failure';
   }
 
-  async #uses({ uses = '', with: given = {} }: RawStep, id: string): Promise<Status> {
+  async #uses({ uses = '', with: given = {}, env = {} }: RawStep, id: string): Promise<Status> {
+    const { ownAction } = this.#run;
+    if (uses === ownAction?.uses) return this.#own({ uses, given: this.#texts(given), env: this.#texts(env), id });
     const [name = '', commit = ''] = uses.split('@');
     if (!/^[0-9a-f]{40}$/.test(commit)) throw new Error(`${uses} is not pinned`);
     try {
@@ -165,6 +170,24 @@ class Job {
       this.#lines.push({ step: uses, text: `##[error]${String(error)}`, own: false });
       return 'failure';
     }
+  }
+
+  async #own(step: {
+    readonly uses: string;
+    readonly given: Readonly<Record<string, string>>;
+    readonly env: Readonly<Record<string, string>>;
+    readonly id: string;
+  }): Promise<Status> {
+    const { uses, given, env, id } = step;
+    const { ownAction, contexts } = this.#run;
+    if (ownAction === null) throw new Error('no action');
+    const workspace = this.#machine.host(this.#machine.workspace);
+    const end = await runOwnAction({ action: ownAction, workspace, given, env: { ...this.#env, ...env }, contexts });
+    for (const text of end.log.split('\n')) this.#line({ step: uses, text, own: false });
+    this.#summary += end.summary;
+    const outcome = end.code === 0 ? 'success' : 'failure';
+    this.#steps[id] = { outputs: { ...end.outputs }, outcome, conclusion: outcome };
+    return outcome;
   }
 
   #files(index: number): Readonly<Record<string, string>> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { parseAsGithub } from '../workflow/parse.ts';
 import { evaluate, interpolate, isTrue, textOf, type Contexts, type Status } from './expressions.ts';
+import type { OwnAction } from './own-action.ts';
 import { runJob, type JobResult, type OutputLine, type RawJob } from './job.ts';
 
 /** What a repository on GitHub has beside its files. */
@@ -24,6 +25,8 @@ export interface WorkflowRun {
   readonly apiExtra?: string;
   /** Directories of the host that the machines have at the same place. */
   readonly visible?: readonly string[];
+  /** This project's own action, where jobs use it. */
+  readonly ownAction?: OwnAction;
   /** Environments: how many must review, and what they say. One that is not here does not exist. */
   readonly environments?: Readonly<
     Record<string, { readonly reviewers: number; readonly decision: 'approve' | 'reject' }>
@@ -84,6 +87,7 @@ export async function runWorkflow(run: WorkflowRun): Promise<WorkflowResult> {
             world,
             programs,
             visible: run.visible ?? [],
+            ownAction: run.ownAction ?? null,
           }),
         );
       }
@@ -162,7 +166,7 @@ function contextsOf(run: WorkflowRun): Contexts {
       server_url: 'https://github.com',
       token: 'token-of-the-job',
       event: {
-        repository: { name: 'r', default_branch: 'main' },
+        repository: { name: 'r', full_name: 'o/r', default_branch: 'main' },
         ...(event === 'push' ? {} : { pull_request: pullRequest }),
       },
     },

@@ -98,13 +98,23 @@ describe('a workflow', () => {
     const steps = jobs['main-layerfile']?.steps ?? [];
     expect(steps.at(-1)).toEqual({
       name: 'layer run Layerfile',
+      id: 'layer',
       uses: engine.action,
-      with: { paths: 'Layerfile', secrets: 'KEY' },
+      with: { paths: 'Layerfile', secrets: 'KEY', button: 'stop' },
       env: { KEY: '${{ secrets.KEY }}' },
     });
     expect(jobs['main-layerfile-after-button']?.steps.at(-1)?.with).toMatchObject({ press: 'deploy?' });
     expect(jobs['a']?.needs).toEqual(['main-layerfile-after-button']);
+    expect(jobs['a']?.steps.at(-1)?.with).toEqual({ paths: 'a/Layerfile', done: 'Layerfile', button: 'stop' });
     expect(jobs['a']?.if).toContain('head.repo.full_name == github.repository');
+  });
+
+  it('is refused to the engine where one press would press two BUTTONs', async () => {
+    const engine = { action: './x', runsOn: ['ubuntu-24.04'], selfHosted: false };
+    const text = `${from}BUTTON go?\nRUN a\nBUTTON go?\nRUN b\n`;
+    const { found, files } = await emitted({ Layerfile: text }, { engine });
+    expect(files).toBeNull();
+    expect(found.map(({ message }) => message).join()).toContain('one press would press both');
   });
 
   it.each([
