@@ -1,10 +1,11 @@
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openWorkshop, type Report, type Runner, type Workshop } from '../support/workshop.ts';
+import { openWorkshop, type Report, type Workshop } from '../support/workshop.ts';
+import { difference, runnersOf } from './compare.ts';
+import { secret, variable } from './features.ts';
+import { layOut, useGit } from './lay-out.ts';
 import { Random } from './random.ts';
-import type { Tree } from './tree.ts';
-import { isProbe, makeTrial, type Trial } from './trial.ts';
+import { inGit, isProbe, makeTrial, type Trial } from './trial.ts';
 
 /** A round in which a run with a store and one without did not come to the same. */
 export interface Difference {
@@ -12,6 +13,8 @@ export interface Difference {
   readonly round: number;
   readonly runner: string;
   readonly what: string;
+  /** The trial's Layerfiles in this round, and the one before. */
+  readonly layerfiles: string;
 }
 
 export interface Tally {
@@ -20,9 +23,29 @@ export interface Tally {
   readonly compared: number;
   readonly skippedSteps: number;
   readonly ranSteps: number;
-  readonly interrupted: number;
+  /** Runs that were killed, or went on beside another one, or had lost their snapshots. */
+  readonly disturbed: number;
   readonly differences: readonly Difference[];
 }
+
+export const nothingYet: Tally = {
+  ...{ trials: 0, compared: 0, skippedSteps: 0, ranSteps: 0, disturbed: 0 },
+  differences: [],
+};
+
+export function sum(one: Tally, other: Tally): Tally {
+  return {
+    trials: one.trials + other.trials,
+    compared: one.compared + other.compared,
+    skippedSteps: one.skippedSteps + other.skippedSteps,
+    ranSteps: one.ranSteps + other.ranSteps,
+    disturbed: one.disturbed + other.disturbed,
+    differences: [...one.differences, ...other.differences],
+  };
+}
+
+/** Trials that share a repository: what happens to all of it follows from the number of the first. */
+export const together = 16;
 
 /** Memory, where there is plenty: cold runs start from an empty store each time. */
 const place = existsSync('/dev/shm') ? '/dev/shm' : undefined;
@@ -35,150 +58,128 @@ export async function playTrials(
   using workshop = openWorkshop(place);
   const trials = seeds.map((seed) => makeTrial(seed, rounds));
   const random = new Random((seeds[0] ?? 0) ^ 0x5eed);
-  const tally = {
-    trials: trials.length,
-    compared: 0,
-    skippedSteps: 0,
-    ranSteps: 0,
-    interrupted: 0,
-    differences: [] as Difference[],
-  };
+  let tally: Tally = { ...nothingYet, trials: trials.length };
   for (let round = 0; round < rounds && signal?.aborted !== true; round++) {
     layOut(workshop, trials, round);
-    if (random.chance(0.3)) {
-      tally.interrupted += 1;
-      await interrupted(workshop, random, random.pick(trials));
-    }
-    const cold = `${workshop.directory}/cold`;
-    const extra = [`--env=API_EXTRA=${round}`];
-    const [warm, fresh] = [
-      await workshop.run({ args: extra, jobs: 4 }),
-      await workshop.run({ args: extra, store: cold, jobs: 4 }),
-    ];
-    rmSync(cold, { recursive: true, force: true });
-    for (const { stderr } of [warm, fresh]) {
-      const crash = /this is a bug[^]*/.exec(stderr)?.[0];
-      if (crash !== undefined) tally.differences.push({ seed: seeds[0] ?? 0, round, runner: 'all', what: crash });
-    }
-    for (const trial of trials) compare(trial, { round, warm, fresh, tally });
+    if (inGit(seeds[0] ?? 0)) useGit(workshop, random, round);
+    tally = sum(tally, await playRound(workshop, { trials, random, round }));
   }
   return tally;
 }
 
-/** A forced run that does not come to its end. */
-async function interrupted(workshop: Workshop, random: Random, { at }: Trial): Promise<void> {
-  const args = random.weigh([
+interface Playing {
+  readonly trials: readonly Trial[];
+  readonly random: Random;
+  readonly round: number;
+}
+
+async function playRound(workshop: Workshop, { trials, random, round }: Playing): Promise<Tally> {
+  const options = {
+    args: [
+      `--env=API_EXTRA=${round}`,
+      `--secret=${secret}`,
+      '--press=go on?',
+      ...random.pick([[], [''], ['1'], ['1'], ['2']]).map((value) => `--env=${variable}=${value}`),
+    ],
+    env: { [secret]: random.pick(['a first secret', 'another secret', 'a first secret 2']) },
+    jobs: 3,
+  };
+  let disturbed = 0;
+  if (random.chance(0.3)) {
+    disturbed += 1;
+    await interrupted(workshop, { random, trial: random.pick(trials), options });
+  }
+  if (random.chance(0.1)) {
+    disturbed += 1;
+    const { status, stderr } = await workshop.layer(['prune', '--keep', random.pick(['0', '100K'])]);
+    if (status !== 0) throw new Error(`layer prune ended with ${status}: ${stderr}`);
+  }
+  const twice = random.chance(0.1);
+  if (twice) disturbed += 1;
+  const warm = await Promise.all((twice ? [0, 1] : [0]).map(() => workshop.run(options)));
+  const [first] = warm;
+  if (!first) throw new Error('one run at least');
+  if (first.status === 2) throw new Error(`Layerfiles that are wrong, from ${trials[0]?.seed}: ${first.stderr}`);
+  const wanted = trials.filter((trial) => wantsCold(trial, warm));
+  const cold = `${workshop.directory}/cold`;
+  const paths = wanted.map(({ at }) => at);
+  const fresh =
+    paths.length === 0 ? null : await workshop.run({ ...options, args: [...options.args, ...paths], store: cold });
+  rmSync(cold, { recursive: true, force: true });
+  const differences = [first, ...warm.slice(1), ...(fresh === null ? [] : [fresh])].flatMap(
+    ({ status, stderr }): Difference[] => {
+      const crash = /this is a bug[^]*/.exec(stderr)?.[0] ?? (status === null || status > 1 ? stderr : null);
+      if (crash === null) return [];
+      return [{ seed: trials[0]?.seed ?? 0, round, runner: 'all', what: crash, layerfiles: '' }];
+    },
+  );
+  let tally: Tally = { ...nothingYet, disturbed, differences };
+  if (fresh === null) return tally;
+  for (const trial of wanted) for (const one of warm) tally = sum(tally, compare(trial, { round, warm: one, fresh }));
+  return tally;
+}
+
+/** A run that skipped nothing, and had nothing of earlier runs, was a cold one itself. */
+function wantsCold({ at, features }: Trial, warm: readonly Report[]): boolean {
+  if (warm.length > 1 || features.includes('cache') || features.includes('repeatable')) return true;
+  return warm.some((report) => {
+    const runners = runnersOf(report, at);
+    return runners.length === 0 || runners.some(([, runner]) => runner.skipped.length > 0);
+  });
+}
+
+/** A forced run that does not come to its end, or may. */
+async function interrupted(
+  workshop: Workshop,
+  {
+    random,
+    trial: { at },
+    options,
+  }: {
+    readonly random: Random;
+    readonly trial: Trial;
+    readonly options: NonNullable<Parameters<Workshop['start']>[0]>;
+  },
+): Promise<void> {
+  const force = random.weigh([
     [1, ['--no-cache']],
     [3, [`--rerun-from=${at}/Layerfile:${4 + random.below(4)}`]],
     [1, []],
   ]);
-  const { process, report } = workshop.start({ args: [...args, '--env=API_EXTRA=none'] });
-  await Promise.race([sleep(200 + random.below(1500)), report]);
+  const { process, report } = workshop.start({
+    ...options,
+    args: [...(options.args ?? []), ...force, '--env=API_EXTRA=none'],
+  });
+  await Promise.race([sleep(200 + random.below(2500)), report]);
   process.kill(random.chance(0.5) ? 'SIGKILL' : 'SIGTERM');
   await report;
 }
 
-export function layOut(workshop: Workshop, trials: readonly Trial[], round: number): void {
-  const ignored: string[] = [];
-  for (const { at, rounds } of trials) {
-    const now = rounds[round];
-    const before = round === 0 ? null : (rounds[round - 1] ?? null);
-    if (!now) continue;
-    if (before?.tree !== now.tree) writeTree(`${workshop.repository}/${at}/src`, now.tree, before?.tree ?? new Map());
-    workshop.put(Object.fromEntries(Object.entries(now.layerfiles).map(([path, text]) => [`${at}/${path}`, text])));
-    ignored.push(...now.ignored.map((line) => `/${at}/src/${line}`));
-  }
-  workshop.put({ '.layerignore': `${ignored.join('\n')}\n` });
-}
-
-/** Writes what differs, so that everything else keeps its times. */
-function writeTree(root: string, tree: Tree, before: Tree): void {
-  const place = (path: string): Buffer => Buffer.concat([Buffer.from(`${root}/`), Buffer.from(path, 'latin1')]);
-  mkdirSync(root, { recursive: true });
-  for (const [path, node] of before) {
-    if (tree.get(path) !== node) rmSync(place(path), { recursive: true, force: true });
-  }
-  for (const path of before.keys()) {
-    // Directories that hold nothing any more go, as with git.
-    for (let above = path; above.includes('/');) {
-      above = above.slice(0, above.lastIndexOf('/'));
-      if (![...tree.keys()].some((one) => one.startsWith(`${above}/`)))
-        rmSync(place(above), { recursive: true, force: true });
-    }
-  }
-  for (const [path, node] of tree) {
-    if (before.get(path) === node && existsSync(place(path))) continue;
-    rmSync(place(path), { recursive: true, force: true });
-    mkdirSync(place(path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : ''), { recursive: true });
-    switch (node.kind) {
-      case 'file':
-        writeFileSync(place(path), node.text);
-        chmodSync(place(path), node.executable ? 0o755 : 0o644);
-        break;
-      case 'link':
-        symlinkSync(node.target, place(path));
-        break;
-      case 'directory':
-        mkdirSync(place(path));
-        break;
-    }
-  }
-}
-
 function compare(
   trial: Trial,
-  {
-    round,
-    warm,
-    fresh,
-    tally,
-  }: {
-    round: number;
-    warm: Report;
-    fresh: Report;
-    tally: { compared: number; skippedSteps: number; ranSteps: number; differences: Difference[] };
-  },
-): void {
-  const mine = (report: Report) =>
-    [...report.runners].filter(([id]) => id === trial.at || id.startsWith(`${trial.at}-`));
-  const report = (runner: string, what: string): void =>
-    void tally.differences.push({ seed: trial.seed, round, runner, what });
-  const names = new Set([...mine(warm), ...mine(fresh)].map(([id]) => id));
+  { round, warm, fresh }: { readonly round: number; readonly warm: Report; readonly fresh: Report },
+): Tally {
+  const runners = new Map(runnersOf(warm, trial.at));
+  const names = new Set([...runners.keys(), ...runnersOf(fresh, trial.at).map(([id]) => id)]);
+  const differences: Difference[] = [];
+  const report = (runner: string, what: string): void => {
+    const texts = [round - 1, round].map((one) =>
+      Object.entries(trial.rounds[one]?.layerfiles ?? {}).map(
+        ([path, text]) => `${path}:\n${text.replaceAll(/^RUN python3 -c "exec.*$/gm, 'RUN the probe')}`,
+      ),
+    );
+    const layerfiles = [...new Set(texts.map((all) => all.join('\n')))].join('\n──── now\n');
+    differences.push({ seed: trial.seed, round, runner, what, layerfiles });
+  };
   if (names.size === 0) report(trial.at, `nothing ran: ${warm.stderr.slice(-500)} ${fresh.stderr.slice(-500)}`);
   for (const id of names) {
-    const [one, other] = [warm.runners.get(id), fresh.runners.get(id)];
-    tally.compared += 1;
-    tally.skippedSteps += one?.skipped.length ?? 0;
-    tally.ranSteps += one?.ran.filter(({ title }) => !isProbe(title)).length ?? 0;
-    const what = difference(one, other);
+    const what = difference(runners.get(id), fresh.runners.get(id));
     if (what !== null) report(id, what);
   }
-}
-
-function difference(warm: Runner | undefined, cold: Runner | undefined): string | null {
-  if (!warm || !cold) return `only in the ${warm ? 'warm' : 'cold'} run`;
-  if (warm.outcome !== cold.outcome)
-    return `warm ${warm.outcome} (${failure(warm)}), cold ${cold.outcome} (${failure(cold)})`;
-  if (failure(warm) !== failure(cold)) return `warm ${failure(warm)}, cold ${failure(cold)}`;
-  const [one, other] = [shown(warm), shown(cold)];
-  if (one === other) return null;
-  const [mine, theirs] = [new Set(one.split('\n')), new Set(other.split('\n'))];
-  const only = (a: ReadonlySet<string>, b: ReadonlySet<string>, mark: string) =>
-    [...a].filter((line) => !b.has(line)).map((line) => `  ${mark} ${line}`);
-  return [
-    `trees differ; warm skipped ${warm.skipped.length}`,
-    ...only(mine, theirs, 'warm'),
-    ...only(theirs, mine, 'cold'),
-  ].join('\n');
-}
-
-function failure(runner: Runner): string {
-  const failed = runner.ran.find((one) => one.failure !== null);
-  return failed
-    ? `${isProbe(failed.title) ? 'the probe' : failed.title}: ${failed.failure}: ${failed.output.slice(-1000)}`
-    : 'nothing failed';
-}
-
-function shown(runner: Runner): string {
-  return runner.ran.find(({ title }) => isProbe(title))?.output ?? '';
+  const all = [...runners.values()];
+  return {
+    ...{ trials: 0, disturbed: 0, compared: names.size, differences },
+    skippedSteps: all.reduce((count, one) => count + one.skipped.length, 0),
+    ranSteps: all.reduce((count, one) => count + one.ran.filter(({ title }) => !isProbe(title)).length, 0),
+  };
 }

@@ -13,29 +13,25 @@ function quoted(path: string): string {
   return `$'${bytes.join('')}'`;
 }
 
-const roots = ['/w', '/w', '/w', '/q', '/w/sub'] as const;
+/** Where a trial's steps look. */
+export interface Place {
+  /** The trial's directory in the repository, from its root: `/t12`. */
+  readonly at: string;
+  /** Directories of the machine that files are copied into. */
+  readonly roots: readonly string[];
+}
 
-function path(random: Random): string {
+/** A path in the machine where something may be, as bash reads it. */
+export function aPath(random: Random, { roots }: Place): string {
   const name = random.chance(0.12)
     ? random.pick(['added', 'dir/added', 'way/a', 'way/added', 'link/a', 'made', 'dir/made'])
     : random.pick(sourcePaths);
   return quoted(`${random.pick(roots)}/${name}`);
 }
 
-function directory(random: Random): string {
-  return random.pick([
-    '/w',
-    '/w',
-    '/q',
-    '/w/dir',
-    '/w/dir',
-    '/w/other',
-    '/w/way',
-    '/w/sub',
-    '/w/dir/sub',
-    '/q/dir',
-    '/w/deep',
-  ]);
+export function aDirectory(random: Random, { roots }: Place): string {
+  if (random.chance(0.3)) return random.pick(roots);
+  return random.pick(['/w/dir', '/w/dir', '/w/other', '/w/way', '/w/sub', '/w/dir/sub', '/q/dir', '/w/deep']);
 }
 
 function word(random: Random): string {
@@ -43,60 +39,75 @@ function word(random: Random): string {
 }
 
 /** One short thing that a step does; all it prints is kept in the machine, so that the final tree shows it. */
-const actions: readonly (readonly [weight: number, make: (random: Random) => string])[] = [
-  [6, (random) => `cat ${path(random)}`],
-  [2, (random) => `cat ${path(random)} ${path(random)}`],
-  [1, (random) => `head -c 1 ${path(random)}`],
-  [2, (random) => `ls -A ${directory(random)} | sort`],
-  [1, (random) => `echo ${directory(random)}/*`],
-  [1, (random) => `find ${directory(random)} -type f | sort`],
-  [1, (random) => `find ${directory(random)} -maxdepth 1 -type d | sort`],
+const actions: readonly (readonly [weight: number, make: (random: Random, place: Place) => string])[] = [
+  [6, (random, place) => `cat ${aPath(random, place)}`],
+  [2, (random, place) => `cat ${aPath(random, place)} ${aPath(random, place)}`],
+  [1, (random, place) => `head -c 1 ${aPath(random, place)}`],
+  [2, (random, place) => `ls -A ${aDirectory(random, place)} | sort`],
+  [1, (random, place) => `echo ${aDirectory(random, place)}/*`],
+  [1, (random, place) => `find ${aDirectory(random, place)} -type f | sort`],
+  [1, (random, place) => `find ${aDirectory(random, place)} -maxdepth 1 -type d | sort`],
   [1, () => `find / -xdev -maxdepth 2 -path '/[wq]*' -type l | sort`],
-  [3, (random) => `test -${random.pick(['e', 'f', 'd', 'x', 's', 'L', 'w'])} ${path(random)} && echo yes || echo no`],
-  [2, (random) => `stat -c '%a %F %u:%g' ${path(random)}`],
-  [1, (random) => `stat -L -c '%s' ${path(random)} | grep -v 4096`],
-  [1, (random) => `readlink ${path(random)}`],
-  [1, (random) => `readlink -f ${path(random)}`],
-  [1, (random) => `[ -e ${path(random)} ] && cat ${path(random)}`],
-  [1, (random) => `cd ${directory(random)} && pwd -P && cat a`],
-  [1, (random) => `bash ${path(random)}`],
+  [
+    3,
+    (random, place) =>
+      `test -${random.pick(['e', 'f', 'd', 'x', 's', 'L', 'w'])} ${aPath(random, place)} && echo yes || echo no`,
+  ],
+  [2, (random, place) => `stat -c '%a %F %u:%g' ${aPath(random, place)}`],
+  [1, (random, place) => `stat -L -c '%s' ${aPath(random, place)} | grep -v 4096`],
+  [1, (random, place) => `readlink ${aPath(random, place)}`],
+  [1, (random, place) => `readlink -f ${aPath(random, place)}`],
+  [1, (random, place) => `[ -e ${aPath(random, place)} ] && cat ${aPath(random, place)}`],
+  [1, (random, place) => `cd ${aDirectory(random, place)} && pwd -P && cat a`],
+  [1, (random, place) => `bash ${aPath(random, place)}`],
   [1, () => `/w/run.sh`],
-  [1, (random) => `grep -r 2 ${directory(random)} | sort`],
-  [1, (random) => `cmp ${path(random)} ${path(random)} && echo same`],
-  [3, (random) => `echo ${word(random)} > ${path(random)}`],
-  [2, (random) => `echo ${word(random)} >> ${path(random)}`],
-  [1, (random) => `: > ${path(random)}`],
-  [1, (random) => `truncate -s 1 ${path(random)}`],
-  [2, (random) => `rm -f ${path(random)}`],
-  [1, (random) => `rm -rf ${directory(random)}`],
-  [1, (random) => `rmdir ${directory(random)}`],
-  [2, (random) => `mv ${path(random)} ${path(random)}`],
-  [1, (random) => `mv -T ${directory(random)} ${directory(random)}`],
-  [1, (random) => `cp -a ${path(random)} ${path(random)}`],
-  [1, (random) => `cp -a ${directory(random)} /out/copied; find /out/copied -type f | wc -l; rm -rf /out/copied`],
-  [1, (random) => `ln ${path(random)} ${path(random)}`],
-  [1, (random) => `ln -sfn ${random.pick(['a', 'dir', '/w/b'])} ${path(random)}`],
-  [1, (random) => `mkdir -p ${path(random)}`],
-  [1, (random) => `mkdir ${directory(random)}/made`],
-  [1, (random) => `touch ${path(random)}`],
-  [1, (random) => `chmod ${random.pick(['600', '755', '2770'])} ${path(random)}`],
-  [1, (random) => `chown 7:8 ${path(random)}`],
-  [1, (random) => `sed -i s/1/2/ ${path(random)}`],
-  [0.5, (random) => `python3 -c "import os,sys; os.setxattr(sys.argv[1], 'user.k', b'v')" ${path(random)}`],
+  [
+    1,
+    (random, place) =>
+      `PATH=${aDirectory(random, place)}:${aDirectory(random, place)}:$PATH; ${random.pick(['a', 'b', 'run.sh'])}`,
+  ],
+  [0.5, (random, place) => `tar -C ${aDirectory(random, place)} --mtime=@0 --sort=name -cf - . | md5sum`],
+  [0.5, (random, place) => `ls -d ${aDirectory(random, place)}/{a,A,Dir,dir}`],
+  [1, (random, place) => `grep -r 2 ${aDirectory(random, place)} | sort`],
+  [1, (random, place) => `cmp ${aPath(random, place)} ${aPath(random, place)} && echo same`],
+  [3, (random, place) => `echo ${word(random)} > ${aPath(random, place)}`],
+  [2, (random, place) => `echo ${word(random)} >> ${aPath(random, place)}`],
+  [1, (random, place) => `: > ${aPath(random, place)}`],
+  [1, (random, place) => `truncate -s 1 ${aPath(random, place)}`],
+  [2, (random, place) => `rm -f ${aPath(random, place)}`],
+  [1, (random, place) => `rm -rf ${aDirectory(random, place)}`],
+  [1, (random, place) => `rmdir ${aDirectory(random, place)}`],
+  [2, (random, place) => `mv ${aPath(random, place)} ${aPath(random, place)}`],
+  [1, (random, place) => `mv -T ${aDirectory(random, place)} ${aDirectory(random, place)}`],
+  [1, (random, place) => `cp -a ${aPath(random, place)} ${aPath(random, place)}`],
+  [
+    1,
+    (random, place) =>
+      `cp -a ${aDirectory(random, place)} /out/copied; find /out/copied -type f | wc -l; rm -rf /out/copied`,
+  ],
+  [1, (random, place) => `ln ${aPath(random, place)} ${aPath(random, place)}`],
+  [1, (random, place) => `ln -sfn ${random.pick(['a', 'dir', '/w/b'])} ${aPath(random, place)}`],
+  [1, (random, place) => `mkdir -p ${aPath(random, place)}`],
+  [1, (random, place) => `mkdir ${aDirectory(random, place)}/made`],
+  [1, (random, place) => `touch ${aPath(random, place)}`],
+  [1, (random, place) => `chmod ${random.pick(['600', '755', '2770'])} ${aPath(random, place)}`],
+  [1, (random, place) => `chown 7:8 ${aPath(random, place)}`],
+  [1, (random, place) => `sed -i s/1/2/ ${aPath(random, place)}`],
   [
     0.5,
-    (random) =>
-      `python3 -c "import os,sys; print(sorted((e.name.encode('latin1','replace'), e.is_dir(follow_symlinks=False), e.is_symlink()) for e in os.scandir(sys.argv[1])))" ${directory(random)}`,
+    (random, place) => `python3 -c "import os,sys; os.setxattr(sys.argv[1], 'user.k', b'v')" ${aPath(random, place)}`,
+  ],
+  [
+    0.5,
+    (random, place) =>
+      `python3 -c "import os,sys; print(sorted((e.name.encode('latin1','replace'), e.is_dir(follow_symlinks=False), e.is_symlink()) for e in os.scandir(sys.argv[1])))" ${aDirectory(random, place)}`,
   ],
 ];
 
-function action(random: Random): string {
-  return random.weigh(actions)(random);
-}
-
-/** A RUN, whose output lies in the machine afterwards. It never fails. */
-export function randomRun(random: Random, number: number): string {
-  const parts = Array.from({ length: 1 + random.below(2) }, () => `( ${action(random)} )`);
+/** A RUN that never fails; what it prints lies in the machine afterwards, or is shown. */
+export function randomRun(random: Random, number: number, place: Place): string {
+  const parts = Array.from({ length: 1 + random.below(2) }, () => `( ${random.weigh(actions)(random, place)} )`);
+  if (random.chance(0.15)) return `RUN ${parts.join('; ')} 2>&1; true # ${number}`;
   return `RUN ( ${parts.join('; ')} ) > /out/${number} 2>&1; true`;
 }
 
@@ -117,6 +128,9 @@ export function randomCopy(random: Random, at: string): string {
     [0.5, `COPY ${at}/src/a /w/link`],
     [0.5, `COPY ${at}/src/c.txt /bin/`],
     [0.5, `COPY ${at}/src/dir /w/sub/deeper`],
+    [0.5, `COPY ${at}/src/[a-d]* /q`],
+    [0.5, `COPY ${at}/src/ /w/../w/./`],
+    [0.5, `COPY ../${at.slice(1)}/src/dir/ ./src/c.txt /w/dir/`],
   ];
   return random.weigh(copies);
 }

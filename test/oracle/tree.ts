@@ -27,6 +27,7 @@ export const sourcePaths = [
     'ignored',
   ],
   ...['unread/1', 'unread/2', 'unread/3', 'e', 'f', 'g', 'new\nline', 'raw\xff', 'sp ace', 'deep/er/still/z'],
+  ...['A', 'Dir/a'],
 ] as const;
 const texts = ['1\n', '2\n', '3\n', '12\n', '21\n', '', 'echo 1\n', 'echo 2\n'] as const;
 const targets = ['a', 'b', 'dir', 'other', 'dir/sub', 'nowhere', 'way', 'link', '../q', '/etc/hostname'] as const;
@@ -82,6 +83,8 @@ function edit(random: Random, tree: Tree, earlier: readonly Tree[]): Tree {
       [1.5, 'kind'],
       [1.5, 'link'],
       [1, 'move'],
+      [0.7, 'case'],
+      [1, 'again'],
       [1.5, 'revert'],
     ] as const)
   ) {
@@ -113,6 +116,23 @@ function edit(random: Random, tree: Tree, earlier: readonly Tree[]): Tree {
     case 'move': {
       if (node === undefined) return tree;
       return put(remove(tree, path), random.pick(sourcePaths), node);
+    }
+    case 'case': {
+      const [from, to] = random.pick([
+        ['a', 'A'],
+        ['A', 'a'],
+        ['dir/a', 'Dir/a'],
+        ['Dir/a', 'dir/a'],
+      ] as const);
+      const old = tree.get(from);
+      return old === undefined ? tree : put(remove(tree, from), to, old);
+    }
+    case 'again': {
+      // What was deleted earlier comes back as it was.
+      const gone = earlier.flatMap((one) => [...one]).filter(([one]) => !tree.has(one));
+      if (gone.length === 0) return tree;
+      const [at, old] = random.pick(gone);
+      return put(tree, at, old);
     }
     case 'revert':
       return earlier.length === 0 ? tree : random.pick(earlier);

@@ -28,6 +28,8 @@ export type Contents = Readonly<Record<string, Content>>;
 
 /** A step that a run did, and why. */
 export interface Ran {
+  /** Its place among the steps of its chain. */
+  readonly index: number;
   readonly title: string;
   readonly reason: string;
   readonly because: 'cause' | 'follows';
@@ -65,8 +67,17 @@ export interface Workshop extends Disposable {
   /** Writes, replaces and (null) removes; times are those of the moment. */
   put(contents: Contents): void;
   run(options?: RunOptions): Promise<Report>;
+  /** Any other command of `layer`, in the repository. */
+  layer(args: readonly string[], options?: Pick<RunOptions, 'env' | 'store'>): Promise<Ended>;
   /** The process itself, for those who kill it; its report comes when it has ended. */
   start(options?: RunOptions): { readonly process: ChildProcess; readonly report: Promise<Report> };
+}
+
+/** How a command ended, and what it printed. */
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 export interface RunOptions {
@@ -84,9 +95,9 @@ export function openWorkshop(where: string = tmpdir()): Workshop {
   const store = join(directory, 'store');
   const program = layerProgram(join(directory, 'program'));
   mkdirSync(repository);
-  const start = (options: RunOptions = {}): ReturnType<Workshop['start']> => {
-    const { args = [], env = {}, jobs = 2 } = options;
-    const child = spawn(process.execPath, [program, 'run', '--json', '--keep-going', `--jobs=${jobs}`, ...args], {
+  const spawned = (args: readonly string[], options: Pick<RunOptions, 'env' | 'store'>): ChildProcess => {
+    const { env = {} } = options;
+    return spawn(process.execPath, [program, ...args], {
       cwd: repository,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -99,6 +110,10 @@ export function openWorkshop(where: string = tmpdir()): Workshop {
         ...env,
       },
     });
+  };
+  const start = (options: RunOptions = {}): ReturnType<Workshop['start']> => {
+    const { args = [], jobs = 2 } = options;
+    const child = spawned(['run', '--json', '--keep-going', `--jobs=${jobs}`, ...args], options);
     return { process: child, report: reportOf(child) };
   };
   return {
@@ -108,6 +123,7 @@ export function openWorkshop(where: string = tmpdir()): Workshop {
     program,
     put: (contents) => putAll(repository, contents),
     run: (options) => start(options).report,
+    layer: (args, options = {}) => endOf(spawned(args, options)),
     start,
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
   };
@@ -145,12 +161,17 @@ interface StepShape {
 type Line = { readonly kind: string } & Readonly<Record<string, unknown>>;
 
 async function reportOf(child: ChildProcess): Promise<Report> {
-  let out = '';
+  const { status, stdout, stderr } = await endOf(child);
+  return { status, stderr, ...readReport(stdout) };
+}
+
+async function endOf(child: ChildProcess): Promise<Ended> {
+  let stdout = '';
   let stderr = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { status, stderr, ...readReport(out) };
+  return { status, stdout, stderr };
 }
 
 /** What the lines of `layer run --json` say; a last line that was cut off is left out. */
@@ -187,6 +208,7 @@ function readLines(lines: readonly Line[]): Pick<Report, 'outcome' | 'runners'> 
       case 'stepStarted': {
         if (!step) break;
         const fresh: Open<Ran> = {
+          index: step.index,
           title: step.title,
           reason: line['reason'] as string,
           because: line['because'] as Ran['because'],

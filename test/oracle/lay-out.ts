@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import type { Workshop } from '../support/workshop.ts';
+import { elsewhere } from './features.ts';
+import type { Random } from './random.ts';
+import type { Tree } from './tree.ts';
+import type { Trial } from './trial.ts';
+
+/** Brings the repository, and those that trials clone, to where a round finds them. */
+export function layOut(workshop: Workshop, trials: readonly Trial[], round: number): void {
+  const ignored: string[] = [];
+  const others = `${workshop.directory}/elsewhere`;
+  for (const { at, rounds } of trials) {
+    const now = rounds[round];
+    const before = round === 0 ? null : (rounds[round - 1] ?? null);
+    if (!now) continue;
+    if (before?.tree !== now.tree) writeTree(`${workshop.repository}/${at}/src`, now.tree, before?.tree ?? new Map());
+    if (now.cloned !== null && before?.cloned !== now.cloned)
+      commitElsewhere(`${others}/${at}`, now.cloned, { before: before?.cloned ?? null });
+    const texts = Object.entries(now.layerfiles).filter(([path, text]) => before?.layerfiles[path] !== text);
+    const placed = texts.map(([path, text]) => [`${at}/${path}`, text.replaceAll(elsewhere, others)]);
+    workshop.put(Object.fromEntries(placed) as Record<string, string>);
+    ignored.push(...now.ignored.map((line) => line.replace(/^!?/, (not) => `${not}/${at}/src/`)));
+  }
+  workshop.put({ '.layerignore': `${ignored.join('\n')}\n` });
+}
+
+const identity = ['-c', 'user.name=somebody', '-c', 'user.email=somebody@example.org', '-c', 'gc.auto=0'];
+
+function git(directory: string, ...args: readonly string[]): void {
+  const date = '2024-01-01T00:00:00Z';
+  execFileSync('git', [...identity, ...args], {
+    cwd: directory,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...{ PATH: process.env['PATH'], HOME: directory, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' },
+      ...{ GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date },
+    },
+  });
+}
+
+/** The other repository's HEAD is what the tree says; its branch `stable` stays at the first commit. */
+function commitElsewhere(directory: string, tree: Tree, { before }: { readonly before: Tree | null }): void {
+  writeTree(directory, tree, before ?? new Map());
+  if (before === null) git(directory, 'init', '--quiet', '--initial-branch=main');
+  git(directory, 'add', '--all');
+  git(directory, 'commit', '--quiet', '--allow-empty', '--message=a commit');
+  if (before === null) git(directory, 'branch', 'stable');
+}
+
+/** What people do to their own repository's git between two runs; the first time it is made. */
+export function useGit({ repository }: Workshop, random: Random, round: number): void {
+  if (round === 0) {
+    git(repository, 'init', '--quiet', '--initial-branch=main');
+    git(repository, 'add', '--all');
+    git(repository, 'commit', '--quiet', '--message=first');
+    return;
+  }
+  if (random.chance(0.15)) git(repository, 'checkout', '--quiet', '-B', random.pick(['main', 'stable', 'feat/other']));
+  if (random.chance(0.4)) git(repository, 'add', '--all');
+  if (random.chance(0.4)) git(repository, 'commit', '--quiet', '--allow-empty', '--message', `round ${round}`);
+  if (random.chance(0.1)) git(repository, 'gc', '--quiet');
+}
+
+/** Writes what differs, so that everything else keeps its times. */
+function writeTree(root: string, tree: Tree, before: Tree): void {
+  const place = (path: string): Buffer => Buffer.concat([Buffer.from(`${root}/`), Buffer.from(path, 'latin1')]);
+  mkdirSync(root, { recursive: true });
+  for (const [path, node] of before) {
+    if (tree.get(path) !== node) rmSync(place(path), { recursive: true, force: true });
+  }
+  for (const path of before.keys()) {
+    // Directories that hold nothing any more go, as with git.
+    for (let above = path; above.includes('/');) {
+      above = above.slice(0, above.lastIndexOf('/'));
+      if (![...tree.keys()].some((one) => one.startsWith(`${above}/`)))
+        rmSync(place(above), { recursive: true, force: true });
+    }
+  }
+  for (const [path, node] of tree) {
+    const old = before.get(path);
+    if (old === node && existsSync(place(path))) continue;
+    // A change of its mode alone leaves a file where it is.
+    if (old?.kind === 'file' && node.kind === 'file' && old.text === node.text && existsSync(place(path))) {
+      chmodSync(place(path), node.executable ? 0o755 : 0o644);
+      continue;
+    }
+    rmSync(place(path), { recursive: true, force: true });
+    mkdirSync(place(path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : ''), { recursive: true });
+    switch (node.kind) {
+      case 'file':
+        writeFileSync(place(path), node.text);
+        chmodSync(place(path), node.executable ? 0o755 : 0o644);
+        break;
+      case 'link':
+        symlinkSync(node.target, place(path));
+        break;
+      case 'directory':
+        mkdirSync(place(path));
+        break;
+    }
+  }
+}
