@@ -128,9 +128,9 @@ export function randomCopy(random: Random, at: string): string {
     [0.5, `COPY ${at}/src/a /w/link`],
     [0.5, `COPY ${at}/src/c.txt /bin/`],
     [0.5, `COPY ${at}/src/dir /w/sub/deeper`],
-    [0.5, `COPY ${at}/src/[a-d]* /q`],
+    [0.5, `COPY ${at}/src/[a-d]* /q/`],
     [0.5, `COPY ${at}/src/ /w/../w/./`],
-    [0.5, `COPY ../${at.slice(1)}/src/dir/ ./src/c.txt /w/dir/`],
+    [0.5, `COPY ${at}/./src/dir/ ${at}/src/../src/c.txt /w/dir/`],
   ];
   return random.weigh(copies);
 }

@@ -81,7 +81,9 @@ export function makeTrial(seed: number, rounds: number): Trial {
   };
   const split = shape === 'split' || shape === 'split parent' ? splitSteps(random) : [];
   let steps = randomSteps(random, { stage, features: drawn, split });
-  let children: readonly (readonly string[])[] = childPaths(shape).map(() => randomSteps(random, { stage, features: [], split: [] }).slice(2, 5));
+  let children: readonly (readonly string[])[] = childPaths(shape).map(() =>
+    randomSteps(random, { stage, features: [], split: [] }).slice(2, 5),
+  );
   let tree = randomTree(random);
   let cloned = drawn.includes('clone') ? randomTree(random) : null;
   let ignored: readonly string[] = [];
