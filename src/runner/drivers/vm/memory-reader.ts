@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { zstdDecompress } from 'node:zlib';
+import type { MachineRecord } from './machine-record.ts';
+import { blockBytes } from './memory-writer.ts';
+import { PageDigests } from './page-digests.ts';
+import type { PageIndex, PageRun } from './page-index.ts';
+import { decodePageIndex, digestBytes, pageBytes } from './page-index.ts';
+import { damaged, openSaved, readSaved } from './saved-file.ts';
+
+const decompress = promisify(zstdDecompress);
+
+/** A level of a chain, as far as memory goes. */
+export interface MemoryLevel {
+  readonly directory: string;
+  readonly record: MachineRecord;
+  readonly index: PageIndex;
+}
+
+/** Reads a level's index. Throws `UnusableState` where it is damaged. */
+export async function openLevel(directory: string, record: MachineRecord): Promise<MemoryLevel> {
+  const file = record.files['pages'];
+  const index = file === undefined ? null : decodePageIndex(await readSaved(directory, 'pages', file));
+  if (index === null) throw damaged(directory, 'pages');
+  return { directory, record, index };
+}
+
+/** Takes pages with their content; `null`: all zero. */
+export type PageTaker = (first: number, content: Buffer | number) => void;
+
+/**
+ * Gives what the levels, the lowest first, say of the memory: each page once, as the topmost level has it; the pages of an image level are not given,
+ * only those above it. Returns what is known of each page then. Throws `UnusableState` where a file is damaged, which may be found after pages of it
+ * were given.
+ */
+export async function readLevels(levels: readonly MemoryLevel[], take: PageTaker): Promise<PageDigests> {
+  const totalPages = levels[0]?.index.totalPages ?? 0;
+  const given = new Uint8Array(totalPages);
+  const digests = new PageDigests(totalPages);
+  for (const level of levels.toReversed()) {
+    if (level.index.totalPages !== totalPages) throw damaged(level.directory, 'pages');
+    if ('memory' in level.record.files) await readBlocks(level, { given, digests, take });
+  }
+  return digests;
+}
+
+interface Progress {
+  readonly given: Uint8Array;
+  readonly digests: PageDigests;
+  readonly take: PageTaker;
+}
+
+async function readBlocks(level: MemoryLevel, progress: Progress): Promise<void> {
+  const record = level.record.files['memory'];
+  if (record === undefined) return;
+  const file = await openSaved(level.directory, 'memory', record);
+  try {
+    const hash = createHash('sha256');
+    const pages = placeData(level, progress);
+    let at = 0;
+    let next = 0;
+    let ahead: Promise<Buffer> | null = null;
+    // The next block is decompressed by another thread while this one is given.
+    for (const length of [...level.index.blocks, null]) {
+      const current: Promise<Buffer> | null = ahead;
+      const compressed = length === null ? null : await readExactly(file, at, length);
+      if (compressed) hash.update(compressed);
+      ahead = compressed && decompress(compressed, { maxOutputLength: blockBytes });
+      ahead?.catch(() => {});
+      at += length ?? 0;
+      if (current === null) continue;
+      const block = await current.catch(() => {
+        throw damaged(level.directory, 'memory');
+      });
+      if (block.length % pageBytes !== 0 || next + block.length / pageBytes > pages.length) {
+        throw damaged(level.directory, 'memory');
+      }
+      giveBlock(block, pages.subarray(next, next + block.length / pageBytes), progress.take);
+      next += block.length / pageBytes;
+    }
+    if (at !== record.bytes || next !== pages.length || hash.digest('hex') !== record.sha256) {
+      throw damaged(level.directory, 'memory');
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Where each page of data goes, in order; the top bit is set where a level above has had its say. Zero runs are given here. */
+function placeData(level: MemoryLevel, progress: Progress): Uint32Array {
+  const count = level.index.runs.reduce((sum, run) => sum + (run.zero ? 0 : run.count), 0);
+  if (level.index.digests.length !== count * digestBytes) throw damaged(level.directory, 'pages');
+  const places = new Uint32Array(count);
+  let n = 0;
+  for (const run of level.index.runs) {
+    if (run.zero) giveZeros(run, progress);
+    else n = placeRun(run, n, { level, places, progress });
+  }
+  return places;
+}
+
+function placeRun(
+  run: PageRun,
+  from: number,
+  into: { readonly level: MemoryLevel; readonly places: Uint32Array; readonly progress: Progress },
+): number {
+  const { given, digests } = into.progress;
+  for (let k = 0; k < run.count; k++) {
+    const [page, n] = [run.first + k, from + k];
+    into.places[n] = given[page] === 1 ? covered : page;
+    if (given[page] === 1) continue;
+    given[page] = 1;
+    digests.set(page, into.level.index.digests.subarray(n * digestBytes, (n + 1) * digestBytes));
+  }
+  return from + run.count;
+}
+
+const covered = 2 ** 32 - 1;
+
+function giveZeros(run: PageRun, { given, digests, take }: Progress): void {
+  let from = -1;
+  for (let page = run.first; page <= run.first + run.count; page++) {
+    const fresh = page < run.first + run.count && given[page] !== 1;
+    if (fresh) {
+      given[page] = 1;
+      digests.setZero(page);
+      if (from < 0) from = page;
+    } else if (from >= 0) {
+      take(from, page - from);
+      from = -1;
+    }
+  }
+}
+
+function giveBlock(block: Buffer, places: Uint32Array, take: PageTaker): void {
+  let from = 0;
+  for (let n = 1; n <= places.length; n++) {
+    const start = places[from] ?? covered;
+    if (n < places.length && start !== covered && places[n] === start + (n - from)) continue;
+    if (start !== covered) take(start, block.subarray(from * pageBytes, n * pageBytes));
+    from = n;
+  }
+}
+
+/** Fewer bytes where the file ends before. */
+async function readExactly(file: FileHandle, at: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  const { bytesRead } = await file.read(bytes, 0, length, at);
+  return bytes.subarray(0, bytesRead);
+}
