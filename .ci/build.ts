@@ -3,9 +3,8 @@ import { chmod, copyFile, readFile, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The programs in dist/, beside `layer.js`: what a process of its own is started from. */
+/** The programs in dist/, beside `layer` itself: what a process of its own is started from. */
 const entries: Readonly<Record<string, string>> = {
-  main: 'src/cli/main.ts',
   'view-server': 'src/runner/fuse/main.ts',
   action: 'src/action/main.ts',
   post: 'src/action/post.ts',
@@ -22,14 +21,10 @@ const dist = process.argv[2] ?? `${root}/dist`;
 const requireBanner =
   "import { createRequire as layerCreateRequire } from 'node:module'; const require = layerCreateRequire(import.meta.url);";
 
-await rm(dist, { recursive: true, force: true });
-await build({
+const common = {
   absWorkingDir: root,
-  entryPoints: { ...entries },
   outdir: dist,
   bundle: true,
-  splitting: true,
-  format: 'esm',
   platform: 'node',
   mainFields: ['module', 'main'],
   target: 'node24',
@@ -37,9 +32,27 @@ await build({
   minifySyntax: true,
   // Under another license, and as big as all the rest: used as it is installed.
   external: ['elkjs'],
+  logLevel: 'warning',
+} as const;
+
+await rm(dist, { recursive: true, force: true });
+await build({
+  ...common,
+  entryPoints: { ...entries },
+  splitting: true,
+  format: 'esm',
   banner: { js: requireBanner },
   chunkNames: '[name]-[hash]',
-  logLevel: 'warning',
+});
+// One file, and CommonJS: Node takes a millisecond for each module that it links, and this is what a person waits for. What a command does not need is
+// still not evaluated.
+await build({
+  ...common,
+  entryPoints: { main: 'src/cli/main.ts' },
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
+  define: { 'import.meta.url': 'layerUrl' },
+  banner: { js: "const layerUrl = require('node:url').pathToFileURL(__filename).href;" },
 });
 await build({
   absWorkingDir: root,
@@ -51,14 +64,6 @@ await build({
   target: 'es2020',
   banner: { js: '#!/usr/bin/env node' },
   logLevel: 'warning',
-  plugins: [
-    {
-      name: 'main is a bundle of its own',
-      setup: (hooks) => {
-        hooks.onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path: './main.js', external: true }));
-      },
-    },
-  ],
 });
 for (const asset of assets) await copyFile(`${root}/${asset}`, `${dist}/${basename(asset)}`);
 await chmod(`${dist}/layer.js`, 0o755);

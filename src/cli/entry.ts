@@ -6,7 +6,8 @@ if (found >= wanted) {
   import('node:module')
     .then(function (node) {
       keepCompiled(node);
-      return import('./main.ts');
+      // Made of main.ts by the build.
+      node.createRequire(import.meta.url)('./main.cjs');
     })
     .catch(function (problem) {
       console.error(problem);

@@ -1,13 +1,14 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { renderTerminal } from '../diagnostics/render/terminal.ts';
 import type { Terminal } from '../host.ts';
 
-/** Diagnostics as a person reads them, an empty line after each. */
-export function terminalReport(
+/** Diagnostics as a person reads them, an empty line after each. What lays them out is loaded where there are some: Unicode's tables take time. */
+export async function terminalReport(
   diagnostics: readonly Diagnostic[],
   terminal: Terminal,
   showPath: (path: string) => string,
-): string {
+): Promise<string> {
+  if (diagnostics.length === 0) return '';
+  const { renderTerminal } = await import('../diagnostics/render/terminal.ts');
   const look = { colour: terminal.colour, columns: terminal.columns, showPath };
   return diagnostics.map((one) => `${renderTerminal(one, look)}\n`).join('');
 }

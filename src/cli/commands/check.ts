@@ -41,7 +41,7 @@ export const check = command({
       return exit.usage;
     }
     const found = await checked(selection);
-    terminal.out(printed({ format: options.format, found, selection, context }));
+    terminal.out(await printed({ format: options.format, found, selection, context }));
     const tooMany = excessOf(found.diagnostics, options['max-warnings']);
     if (tooMany !== null) terminal.error(`layer check: ${tooMany}\n`);
     return tooMany === null ? codeOf(found.diagnostics) : exit.wrong;
@@ -82,11 +82,11 @@ interface Report {
   readonly context: Context;
 }
 
-function printed({ format, found, selection, context }: Report): string {
+async function printed({ format, found, selection, context }: Report): Promise<string> {
   const { diagnostics } = found;
   switch (format) {
     case 'terminal': {
-      const report = terminalReport(diagnostics, context.host.terminal, selection.showPath);
+      const report = await terminalReport(diagnostics, context.host.terminal, selection.showPath);
       return `${report}${summary(found)}\n`;
     }
     case 'github':

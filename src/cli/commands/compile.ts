@@ -85,7 +85,7 @@ async function compileOnce({ target, selection, context, out, check }: Work): Pr
   const { terminal } = context.host;
   const { plan, diagnostics } = await compileLayerfiles(selection.repository, { only: selection.only });
   const found = plan === null ? diagnostics : [...diagnostics, ...target.check(plan), ...checkSupport(plan, target)];
-  terminal.error(terminalReport(found, terminal, selection.showPath));
+  terminal.error(await terminalReport(found, terminal, selection.showPath));
   if (plan === null || hasErrors(found)) {
     terminal.error(`layer compile: ${countProblems(found)}; nothing is written\n`);
     return plan === null ? codeOf(diagnostics) : exit.wrong;

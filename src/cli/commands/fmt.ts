@@ -30,7 +30,7 @@ export const fmt = command({
       return exit.usage;
     }
     const { files, changed, diagnostics } = await layOut(selection);
-    terminal.error(terminalReport(diagnostics, terminal, selection.showPath));
+    terminal.error(await terminalReport(diagnostics, terminal, selection.showPath));
     for (const { path, text } of changed) {
       if (!options.check) await writer.write(join(selection.repository.root, path), text);
       terminal.out(`${options.check ? 'not laid out' : 'laid out'}: ${selection.showPath(path)}\n`);

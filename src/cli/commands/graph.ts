@@ -41,7 +41,7 @@ export const graph = command({
     }
     const { plan, diagnostics } = await compile(selection.repository, { only: selection.only });
     if (plan === null) {
-      terminal.error(terminalReport(diagnostics, terminal, selection.showPath));
+      terminal.error(await terminalReport(diagnostics, terminal, selection.showPath));
       terminal.error(
         `layer graph: ${countProblems(diagnostics)}; there is nothing to draw until the errors are mended\n`,
       );

@@ -76,7 +76,7 @@ export async function openInspection(given: {
   if ('failure' in compiled) return wrong(compiled.failure, exit.hostFailed);
   const { plan, diagnostics } = compiled;
   if (plan === null) {
-    terminal.error(terminalReport(diagnostics, terminal, selection.showPath));
+    terminal.error(await terminalReport(diagnostics, terminal, selection.showPath));
     return { code: codeOf(diagnostics) };
   }
   const { root } = selection.repository;

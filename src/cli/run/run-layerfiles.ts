@@ -54,7 +54,7 @@ export async function runLayerfiles(given: WhatToRun): Promise<ExitCode> {
   if ('failure' in compiled) return cannot(compiled.failure);
   const { plan, diagnostics } = compiled;
   if (plan === null) {
-    terminal.error(terminalReport(diagnostics, terminal, selection.showPath));
+    terminal.error(await terminalReport(diagnostics, terminal, selection.showPath));
     return codeOf(diagnostics);
   }
   const inside = relative(selection.repository.root, context.host.directory);
@@ -66,8 +66,8 @@ export async function runLayerfiles(given: WhatToRun): Promise<ExitCode> {
   if (elevated !== null) return cannot(`this host cannot run machines: ${elevated.failure}`);
   watchWhoElevated(context.host.environment, () => process.kill(process.pid, 'SIGTERM'));
   const warnings = diagnostics.filter((one) => one.severity === 'warning');
-  terminal.error(terminalReport(warnings, terminal, selection.showPath));
-  const reporter = reporterFor(options.json ? 'json' : options.progress, context.host);
+  terminal.error(await terminalReport(warnings, terminal, selection.showPath));
+  const reporter = await reporterFor(options.json ? 'json' : options.progress, context.host);
   const opened = await openRun({
     options,
     plan,
