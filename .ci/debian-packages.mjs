@@ -8,6 +8,14 @@ export const debianPackages = [
   { name: 'slirp4netns', file: '/usr/bin/slirp4netns', for: 'start', why: 'connects machines to the network' },
   { name: 'zstd', file: '/usr/bin/zstd', for: 'start', why: 'unpacks base machines' },
   { name: 'xz-utils', file: '/usr/bin/xz', for: 'start', why: 'unpacks base machines' },
+  {
+    name: 'qemu-system-x86',
+    file: '/usr/bin/qemu-system-x86_64',
+    for: 'test',
+    why: 'machines with processes that are saved',
+  },
+  { name: 'qemu-utils', file: '/usr/bin/qemu-img', for: 'test', why: 'disks of those machines' },
+  { name: 'kmod', file: '/sbin/depmod', for: 'test', why: 'modules of their kernel' },
   { name: 'busybox-static', file: '/bin/busybox', for: 'test', why: 'the smallest base machine there is' },
   {
     name: 'docker-registry',

@@ -1,5 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { BaseMachine } from '../../../src/runner/driver.ts';
 
@@ -28,7 +41,20 @@ export function buildTinyBase(root: string): BaseMachine {
   );
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\ntty:x:5:\nnogroup:x:65534:\n');
   writeFileSync(join(root, 'etc/shadow'), 'root:*:19000:0:99999:7:::\n', { mode: 0o640 });
-  return { name: 'vm/tiny:1', digest: `sha256:${'0'.repeat(64)}`, root };
+  return { name: 'vm/tiny:1', digest: digestOf(root), root };
+}
+
+/** Of names, kinds and contents: what is made from a base is kept under it. */
+function digestOf(root: string): string {
+  const hash = createHash('sha256');
+  const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).sort();
+  for (const path of paths) {
+    const is = lstatSync(join(root, path));
+    hash.update(`${path}\0${is.mode}\0`);
+    if (is.isSymbolicLink()) hash.update(readlinkSync(join(root, path)));
+    if (is.isFile()) hash.update(readFileSync(join(root, path)));
+  }
+  return `sha256:${hash.digest('hex')}`;
 }
 
 /** What the tests use beyond busybox. */

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MachineLost, MachineRefused } from '../../driver.ts';
-import type { Field } from './frames.ts';
-import { encodeFrame, FrameReader } from './frames.ts';
+import type { Field } from '../frames.ts';
+import { encodeFrame, FrameReader } from '../frames.ts';
 
 const source = readFileSync(new URL('./agent.pl', import.meta.url));
 

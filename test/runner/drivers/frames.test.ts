@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { expect, it } from 'vitest';
-import { encodeFrame, FrameReader } from '../../../../src/runner/drivers/sandbox/frames.ts';
+import { encodeFrame, FrameReader } from '../../../src/runner/drivers/frames.ts';
 
 it('writes lengths big endian before the frame and each field', () => {
   expect(encodeFrame([1, 'é', new Uint8Array([0, 255])]).toString('hex')).toBe(

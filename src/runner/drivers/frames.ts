@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 /** A field of a frame: text goes as UTF-8. */
 export type Field = string | number | Uint8Array;
 
-/** One frame of the protocol between driver and agent: its length (u32, big endian), then fields, each a length (u32) and bytes. */
+/** One frame of the protocol between a driver and the agent in its machine: its length (u32, big endian), then fields, each a length (u32) and bytes. */
 export function encodeFrame(fields: readonly Field[]): Buffer {
   const parts: Buffer[] = [Buffer.alloc(4)];
   for (const field of fields) {
@@ -21,6 +21,11 @@ export function encodeFrame(fields: readonly Field[]): Buffer {
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0);
 
+  /** What has come of a frame that is not whole yet. */
+  get rest(): Buffer {
+    return this.#rest;
+  }
+
   *push(chunk: Buffer): Generator<readonly Buffer[]> {
     let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE(0)) {
@@ -28,7 +33,7 @@ export class FrameReader {
       const fields: Buffer[] = [];
       for (let at = 4; at < end;) {
         const next = at + 4 <= end ? at + 4 + bytes.readUInt32BE(at) : end + 1;
-        if (next > end) throw new Error('a frame of the sandbox agent is malformed');
+        if (next > end) throw new Error('a frame of the agent is malformed');
         fields.push(bytes.subarray(at + 4, next));
         at = next;
       }

@@ -1,0 +1,142 @@
+// The agent: the first process of a guest, and what speaks for it to the host.
+#pragma once
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// ---- frames.c: bytes, and frames made of fields
+
+// Grows at its end and is taken from its front.
+struct bytes {
+  char *at;
+  size_t length, room, taken;
+};
+void put(struct bytes *to, const void *from, size_t length);
+void put32(struct bytes *to, uint32_t number);
+void put64(struct bytes *to, uint64_t number);
+void drop(struct bytes *from, size_t length);
+void release(struct bytes *bytes);
+uint32_t get32(const void *at);
+uint64_t get64(const void *at);
+
+// Text of a request: `at` ends in a zero byte that `length` does not count.
+struct field {
+  char *at;
+  size_t length;
+};
+struct request {
+  const char *id, *what;
+  struct field field[16];
+  int fields;
+};
+// Takes the first frame out of `from`: 1 where one was whole. `request` points into it until `drop(from, size)`.
+int parse(struct bytes *from, struct request *request, size_t *size);
+long number(const struct request *request, int field);
+// An answer: `answer(id, "ok", 2, a, lengthA, b, lengthB)`; a length of -1 measures a text.
+void answer(const char *id, const char *kind, int fields, ...);
+void answer_text(const char *id, const char *kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void answer_bytes(const char *id, const char *kind, const struct bytes *encoded_fields);
+void put_field(struct bytes *to, const char *at, long length);
+
+// ---- channel.c: a stream to the host that outlives connections, see channel.ts
+
+struct channel {
+  int port;
+  int away;                 // the host is not there; looked for now and then
+  uint32_t session;         // of the host's end; 0 before the first hello
+  struct bytes in, wire;    // not yet taken apart; not yet written
+  struct bytes stream;      // given to the host and not acknowledged, from `acknowledged` on
+  uint64_t acknowledged, sent, received, told;
+  void (*data)(struct channel *, const char *, size_t);
+  void (*hello)(struct channel *, int resumed);
+};
+short channel_wants(struct channel *channel);
+void channel_ready(struct channel *channel, short events);
+void channel_send(struct channel *channel, const void *at, size_t length);
+size_t channel_room(const struct channel *channel);
+int open_port(const char *name);
+
+// ---- main.c
+
+struct source {
+  struct source *next;
+  int fd;
+  short wants;
+  int sends;    // it makes frames, so it waits while the channel is full
+  void (*ready)(struct source *, short events);
+};
+void watch(struct source *source);
+void unwatch(struct source *source);
+extern struct channel agent;
+extern int sink;    // where a worker writes its frames; -1 in the agent itself, which sends them
+void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+int write_all(int fd, const void *at, size_t length);
+int read_file(int directory, const char *path, struct bytes *to);
+int write_file(const char *path, const char *text);
+
+// ---- machine.c: the disk, the modules, the namespaces that jobs live in
+
+extern int own_pids, machine_pids, machine_mounts, machine_cgroups, own_mounts;
+const char *start_machine(void);    // null, or why not
+void enter_machine(void);           // root, mounts and control groups; a worker's
+int modprobe(int count, char **arguments);
+
+// ---- workers.c: what takes time or touches files, each in a process of its own
+
+void apart(void (*work)(const struct request *), const struct request *request);
+void feed_worker(const struct request *request);    // `data`, `took` and `end` of a stream
+// A worker's end of a stream: at most `window` bytes are under way that the other side has not taken.
+void send_data(const struct request *request, const char *at, size_t length);
+int receive_data(const struct request *request, struct bytes *to);    // 0 at its end
+extern struct bytes worker_input;
+extern size_t worker_untaken;
+enum { stream_window = 1 << 20 };
+
+// ---- jobs.c, terminal.c
+
+void start_job(const struct request *request);
+void type_into(const struct request *request);
+void resize_terminal(const struct request *request);
+void detach_jobs(void);
+void attach_job(const struct request *request);
+void job_ended(int pid, int status);
+int open_terminal(char *name, size_t room);    // the master; the name of its other end
+void set_size(int terminal, long columns, long rows);
+void kill_job(const struct request *request);
+void list_jobs(const struct request *request);
+void list_ports(const struct request *request);
+void freeze(const struct request *request);
+
+// ---- files.c, archive.c, views.c, fuse.c, wake.c, connections.c
+
+struct place {
+  char path[4096];
+  char kind;    // d, f, l, o, or 0 where nothing is
+  struct stat above[256];
+  int ancestors;
+};
+void find(const char *path, struct place *place);
+void resolve(const struct request *request);
+void read_whole(const struct request *request);
+void replace_file(const struct request *request);
+void make_directories(const struct request *request);
+void copy_out(const struct request *request);
+void copy_in(const struct request *request);
+void add_view(const struct request *request);
+const char *start_fuse(void);
+void drain(const struct request *request);
+void wake(const struct request *request);
+void synchronize(const struct request *request);
+void connect_to(const struct request *request);
+void connection_data(const struct request *request);

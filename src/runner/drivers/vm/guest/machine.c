@@ -1,0 +1,216 @@
+// The disk, and the machine on it: PID, mount and control group namespaces with an init of their own, that the agent stands beside.
+#include "guest.h"
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <net/route.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+int own_pids = -1, machine_pids = -1, own_mounts = -1, machine_mounts = -1, machine_cgroups = -1;
+static const char *const controllers = "+cpu +memory +pids +io";
+
+static const char *problem(const char *what) {
+  static char text[512];
+  snprintf(text, sizeof text, "%s: %s", what, strerror(errno));
+  return text;
+}
+
+static int load_module(const char *path, const char *options) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  int done = syscall(SYS_finit_module, fd, options, 0);
+  close(fd);
+  return done == 0 || errno == EEXIST ? 0 : -1;
+}
+
+// Everything the guest's devices need, in the order of their dependencies.
+static void load_modules(void) {
+  struct bytes list = {0};
+  read_file(AT_FDCWD, "/modules.list", &list);
+  put(&list, "", 1);
+  for (char *line = strtok(list.at, "\n"); line; line = strtok(NULL, "\n")) load_module(line, "");
+  release(&list);
+}
+
+static void set_address(int fd, unsigned long what, const char *interface, const char *address) {
+  struct ifreq request = {0};
+  struct sockaddr_in *in = (struct sockaddr_in *)&request.ifr_addr;
+  snprintf(request.ifr_name, IFNAMSIZ, "%s", interface);
+  in->sin_family = AF_INET;
+  inet_pton(AF_INET, address, &in->sin_addr);
+  ioctl(fd, what, &request);
+}
+
+// QEMU's user network (slirp) as it is by default: 10.0.2.15, gateway 10.0.2.2, names 10.0.2.3.
+static void raise_network(void) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  for (int at = 0; at < 2; at++) {
+    struct ifreq request = {0};
+    snprintf(request.ifr_name, IFNAMSIZ, "%s", at ? "eth0" : "lo");
+    if (at) {
+      set_address(fd, SIOCSIFADDR, "eth0", "10.0.2.15");
+      set_address(fd, SIOCSIFNETMASK, "eth0", "255.255.255.0");
+    }
+    if (ioctl(fd, SIOCGIFFLAGS, &request) < 0) continue;
+    request.ifr_flags |= IFF_UP | IFF_RUNNING;
+    ioctl(fd, SIOCSIFFLAGS, &request);
+  }
+  struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY};
+  struct sockaddr_in any = {.sin_family = AF_INET}, gateway = any;
+  inet_pton(AF_INET, "10.0.2.2", &gateway.sin_addr);
+  memcpy(&route.rt_dst, &any, sizeof any);
+  memcpy(&route.rt_genmask, &any, sizeof any);
+  memcpy(&route.rt_gateway, &gateway, sizeof gateway);
+  ioctl(fd, SIOCADDRT, &route);
+  close(fd);
+}
+
+// A file of the machine's that lies in no layer: what it says belongs to the guest.
+static void cover_file(const char *name, const char *text) {
+  char from[64], to[64];
+  snprintf(from, sizeof from, "/etc/%s", name);
+  snprintf(to, sizeof to, "/machine/etc/%s", name);
+  close(open(from, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  write_file(from, text);
+  struct stat is;
+  if (lstat(to, &is) == 0 && S_ISLNK(is.st_mode)) unlink(to);
+  close(open(to, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
+  mount(from, to, NULL, MS_BIND, NULL);
+}
+
+static void bind_modules(void) {
+  struct bytes release_name = {0};
+  char target[256];
+  if (!read_file(AT_FDCWD, "/proc/sys/kernel/osrelease", &release_name)) return;
+  release_name.at[release_name.length - 1] = 0;
+  mkdir("/machine/lib/modules", 0755);
+  snprintf(target, sizeof target, "/machine/lib/modules/%s", release_name.at);
+  mkdir(target, 0755);
+  if (mount("/disk/modules", target, NULL, MS_BIND, NULL) == 0)
+    mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
+}
+
+static void reap_forever(void) {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &child, NULL);
+  for (;;) {
+    sigwaitinfo(&child, NULL);
+    while (waitpid(-1, NULL, WNOHANG) > 0) continue;
+  }
+}
+
+// The machine's init. What it says on `ready` is why there is none; nothing, where there is.
+static void become_init(int ready) {
+  if (!write_file("/sys/fs/cgroup/layer/cgroup.procs", "0") || unshare(CLONE_NEWCGROUP | CLONE_NEWNS) ||
+      !write_file("/sys/fs/cgroup/layer/init.scope/cgroup.procs", "0"))
+    goto failed;
+  write_file("/sys/fs/cgroup/cgroup.subtree_control", controllers);
+  write_file("/sys/fs/cgroup/layer/cgroup.subtree_control", controllers);
+  write_file("/sys/fs/cgroup/layer/jobs/cgroup.subtree_control", controllers);
+  mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+  if (mount("/disk/machine", "/machine", NULL, MS_BIND, NULL)) goto failed;
+  const char *const directories[] = {"proc", "sys", "dev", "run", "tmp", "etc"};
+  for (int at = 0; at < 6; at++) {
+    char path[64];
+    snprintf(path, sizeof path, "/machine/%s", directories[at]);
+    mkdir(path, 0755);
+  }
+  const unsigned long still = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  if (mount("proc", "/machine/proc", "proc", still, NULL) || mount("sysfs", "/machine/sys", "sysfs", still, NULL) ||
+      mount("devtmpfs", "/machine/dev", "devtmpfs", MS_NOSUID, "mode=755") ||
+      mount("cgroup2", "/machine/sys/fs/cgroup", "cgroup2", still, NULL))
+    goto failed;
+  mkdir("/machine/dev/pts", 0755);
+  mkdir("/machine/dev/shm", 01777);
+  mount("devpts", "/machine/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666,mode=0620,gid=5");
+  mount("tmpfs", "/machine/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+  const char *const links[][2] = {{"/proc/self/fd", "fd"}, {"fd/0", "stdin"}, {"fd/1", "stdout"}, {"fd/2", "stderr"}};
+  for (int at = 0; at < 4; at++) {
+    char path[64];
+    snprintf(path, sizeof path, "/machine/dev/%s", links[at][1]);
+    symlink(links[at][0], path);
+  }
+  cover_file("resolv.conf", "nameserver 10.0.2.3\n");
+  cover_file("hostname", "machine\n");
+  cover_file("hosts", "127.0.0.1 localhost machine\n::1 localhost\n");
+  bind_modules();
+  if (chdir("/machine") || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/")) goto failed;
+  int null = open("/dev/null", O_RDWR);
+  for (int at = 0; at < 3; at++) dup2(null, at);
+  int kept = fcntl(ready, F_DUPFD_CLOEXEC, 900);
+  syscall(SYS_close_range, 3, 899, 0);
+  const char *const systemd = "/lib/systemd/systemd";
+  if (access(systemd, X_OK) == 0) {
+    char *const environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+    execle(systemd, "/sbin/init", NULL, environment);
+  }
+  close(kept);
+  reap_forever();
+failed:
+  write_all(ready, strerror(errno), strlen(strerror(errno)));
+  _exit(1);
+}
+
+static int open_namespace(const char *process, const char *kind) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%s/ns/%s", process, kind);
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+const char *start_machine(void) {
+  const char *const directories[] = {"/proc", "/sys", "/dev", "/disk", "/machine", "/views", "/etc", "/run", "/tmp"};
+  for (int at = 0; at < 9; at++) mkdir(directories[at], 0755);
+  mount("proc", "/proc", "proc", 0, NULL);
+  mount("sysfs", "/sys", "sysfs", 0, NULL);
+  mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+  load_modules();
+  write_file("/proc/self/oom_score_adj", "-1000");
+  if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL)) return problem("control groups");
+  const char *const groups[] = {"", "/init.scope", "/jobs"};
+  for (int at = 0; at < 3; at++) {
+    char path[64];
+    snprintf(path, sizeof path, "/sys/fs/cgroup/layer%s", groups[at]);
+    if (mkdir(path, 0755)) return problem(path);
+  }
+  int mounted = -1;
+  for (int tries = 0; mounted && tries < 5000; tries++) {
+    mounted = mount("/dev/vda", "/disk", "ext4", MS_NODEV & 0, "");
+    if (mounted) usleep(1000);
+  }
+  if (mounted) return problem("the disk");
+  mkdir("/disk/layers", 0700);
+  raise_network();
+  int ready[2];
+  own_pids = open_namespace("self", "pid");
+  own_mounts = open_namespace("self", "mnt");
+  if (pipe2(ready, O_CLOEXEC) || unshare(CLONE_NEWPID)) return problem("namespaces");
+  int pid = fork();
+  if (pid < 0) return problem("the machine's init");
+  if (pid == 0) become_init(ready[1]);
+  close(ready[1]);
+  static char why[512];
+  ssize_t length = read(ready[0], why, sizeof why - 1);
+  close(ready[0]);
+  if (length > 0) return why;
+  char process[16];
+  snprintf(process, sizeof process, "%d", pid);
+  machine_pids = open_namespace("self", "pid_for_children");
+  machine_mounts = open_namespace(process, "mnt");
+  machine_cgroups = open_namespace(process, "cgroup");
+  if (machine_pids < 0 || machine_mounts < 0 || machine_cgroups < 0) return problem("namespaces");
+  if (setns(own_pids, CLONE_NEWPID)) return problem("namespaces");
+  return NULL;
+}
+
+void enter_machine(void) {
+  if (setns(machine_cgroups, CLONE_NEWCGROUP) || setns(machine_mounts, CLONE_NEWNS)) fail("the machine is gone");
+}
+
+int modprobe(int count, char **arguments) {
+  (void)count;
+  (void)arguments;
+  return 1;
+}
