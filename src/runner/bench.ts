@@ -18,6 +18,13 @@ interface Running {
   ended: Exit | null;
 }
 
+/** Where output of a step goes, masked. */
+interface Output {
+  push(chunk: Uint8Array): void;
+  end(): void;
+  text(): string;
+}
+
 /** A machine at work for one runner: runs scripts in a position's environment, masks what they print, keeps what stays up. */
 export interface Bench {
   readonly machine: Machine;
@@ -32,6 +39,8 @@ export interface Bench {
   show(chainStep: ChainStep, chunk: Uint8Array): void;
   /** Starts a RUN BACKGROUND and watches it for two seconds; how it ended where it did. */
   background(chainStep: ChainStep, position: Position): Promise<{ readonly ended: Exit | null; readonly tail: string }>;
+  /** Takes up those of a machine that was restored with its memory, each of a step, in their order; false where there are not as many. */
+  resume(steps: readonly ChainStep[]): boolean;
   /** Whether any RUN BACKGROUND is up. */
   readonly busy: boolean;
   /** What a snapshot taken now stands on. */
@@ -52,7 +61,7 @@ export function createBench(machine: Machine, context: RunContext, aws: () => Re
     return { script: script({ env, setupFiles }), env: given, user, cwd };
   };
 
-  const output = (chainStep: ChainStep) => {
+  const output = (chainStep: ChainStep): Output => {
     const step = stepName(chainStep, runner);
     const masker = ports.secrets.masker();
     const tail = createTail(tailBytes);
@@ -66,6 +75,22 @@ export function createBench(machine: Machine, context: RunContext, aws: () => Re
       end: () => pass(masker.end()),
       text: () => tail.text(),
     };
+  };
+
+  const watch = (
+    index: number,
+    { process, out }: { readonly process: BackgroundProcess; readonly out: Output },
+  ): Running => {
+    const running: Running = { process, ended: null };
+    up.set(index, running);
+    void process.exit.then((exit) => {
+      running.ended = exit;
+      out.end();
+      if (exit.kind !== 'exited' || exit.code !== 0) return;
+      up.delete(index);
+      ended.add(index);
+    });
+    return running;
   };
 
   return {
@@ -87,18 +112,19 @@ export function createBench(machine: Machine, context: RunContext, aws: () => Re
       const out = output(chainStep);
       const command = surroundings(position, (preamble) => runScript(preamble, step.command));
       const process = await machine.start(command, out.push);
-      const running: Running = { process, ended: null };
-      up.set(index, running);
-      void process.exit.then((exit) => {
-        running.ended = exit;
-        out.end();
-        if (exit.kind !== 'exited' || exit.code !== 0) return;
-        up.delete(index);
-        ended.add(index);
-      });
+      const running = watch(index, { process, out });
       await Promise.race([process.exit, sleep(backgroundCheckMs, signal)]);
       await Promise.resolve();
       return { ended: running.ended, tail: out.text() };
+    },
+    resume(steps) {
+      const outs = steps.map(output);
+      const processes = machine.resumed((at) => (chunk) => outs[at]?.push(chunk));
+      for (const [at, process] of processes.entries()) {
+        const [step, out] = [steps[at], outs[at]];
+        if (step !== undefined && out !== undefined) watch(step.index, { process, out });
+      }
+      return processes.length === steps.length;
     },
     get busy() {
       return up.size > 0;

@@ -1,8 +1,8 @@
 import type { Chain } from './chain.ts';
 import { isWorking } from './instruction.ts';
 
-/** Work that is worth a snapshot which costs something. */
-const worthMs = 20_000;
+/** Work that is worth a snapshot whose driver does not say what it costs. */
+const usualWorthMs = 20_000;
 
 /**
  * Whether the state after a step becomes a snapshot. Always at a Layerfile's end, before SPLIT, BUTTON and a possible end by SKIP REMAINING IF,
@@ -13,11 +13,14 @@ export function wantsSnapshot({
   index,
   cheap,
   sinceLastMs,
+  worthMs = usualWorthMs,
 }: {
   readonly chain: Chain;
   readonly index: number;
   readonly cheap: boolean;
   readonly sinceLastMs: number;
+  /** How much work is worth one that is not cheap. */
+  readonly worthMs?: number;
 }): boolean {
   const here = chain.steps[index];
   if (!here) throw new Error('no such step');

@@ -7,14 +7,19 @@ export interface Driver {
   /** Changes whenever older snapshots of this driver can no longer be restored; part of every key. */
   readonly format: string;
   readonly can: {
-    /** Snapshots hold running processes. */
+    /** Snapshots hold running processes: what RUN BACKGROUND started goes on in a restored machine, and is not started again. */
     readonly saveMemory: boolean;
     /** A snapshot can be taken, and the root replaced, while processes run. */
     readonly snapshotLive: boolean;
   };
+  /** How much work since the last snapshot makes another worth what it costs; 0 where it costs next to nothing while no process runs. */
+  readonly snapshotWorthMs: number;
   /** Why it cannot be used on this host, with the one line that mends it; null where it can. */
   unavailable(): Promise<string | null>;
-  /** Boots a machine on `spec.stack`: nothing of the host is visible in it but that stack, its views and its network. */
+  /**
+   * Boots a machine on `spec.stack`: nothing of the host is visible in it but that stack, its views and its network. Rejects with `StateUnusable` where
+   * the stack cannot be brought up here.
+   */
   boot(spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
 }
 
@@ -31,7 +36,9 @@ export interface BaseMachine {
 export type StackEntry =
   /** A directory in overlay upper format: files, whiteouts, opaque marks. `at` roots it at a path of the machine (CACHE volumes), else `/`. */
   | { readonly kind: 'layer'; readonly directory: string; readonly at: GuestPath | null }
-  | { readonly kind: 'view'; readonly view: ViewSpec };
+  | { readonly kind: 'view'; readonly view: ViewSpec }
+  /** What became of a machine with its memory since the entry of this kind before it, or since it was booted: an immutable directory. */
+  | { readonly kind: 'machine'; readonly directory: string };
 
 export interface MachineSpec {
   /** The host name inside; `[a-z0-9-]`, 63 at most. */
@@ -101,6 +108,14 @@ export class MachineLost extends Error {
   override readonly name = 'MachineLost';
 }
 
+/**
+ * What `boot` rejects with where a kept state cannot be used: it is damaged, or was saved on another kind of host. A sentence for a person. Never is
+ * anything else made of it: whoever asked goes on from an earlier state.
+ */
+export class StateUnusable extends Error {
+  override readonly name = 'StateUnusable';
+}
+
 /** What a machine's methods reject with when what lies in it does not let them: a loop of links, a file where a directory should be. For a person. */
 export class MachineRefused extends Error {
   override readonly name: string = 'MachineRefused';
@@ -116,6 +131,11 @@ export interface Machine extends AsyncDisposable {
   terminal(command: Command, line: TerminalLine, signal: AbortSignal): Promise<Exit>;
   /** Starts a command that stays up; its output keeps coming. */
   start(command: Command, output: (chunk: Uint8Array) => void): Promise<BackgroundProcess>;
+  /**
+   * Those that were up, or had ended otherwise than well, in the state that it was booted on, in the order in which they were started; none where the driver
+   * saves no memory. To be called once, before anything else. `output` gets what each prints from now on.
+   */
+  resumed(output: (index: number) => (chunk: Uint8Array) => void): readonly BackgroundProcess[];
   /** A path with all links followed inside the machine's root, what is there, and mode and owner of each directory on the way (index 0 is `/`; only those that exist). */
   resolve(path: GuestPath): Promise<{
     readonly path: GuestPath;

@@ -28,6 +28,8 @@ export async function startStateOf(
 ): Promise<StartState | null> {
   if (keyed.instruction.kind !== 'run' || keyed.instruction.mode !== 'repeatable' || position.data === null)
     return null;
+  // What a step wrote cannot be told apart in a machine that was kept with its memory: there it is a plain run.
+  if (context.ports.driver.can.saveMemory) return null;
   const below = position.data.stack.length;
   for (const instance of await context.ports.store.candidates(keyed.key)) {
     const { data } = instance;

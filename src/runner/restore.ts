@@ -1,6 +1,6 @@
 import { createBench, sleep, type Bench } from './bench.ts';
 import type { RunContext } from './context.ts';
-import type { Machine, StackEntry } from './driver.ts';
+import { StateUnusable, type Machine, type MachineSpec, type StackEntry } from './driver.ts';
 import type { Position } from './position.ts';
 import type { StartState } from './repeat.ts';
 import type { MtimeTable } from './store.ts';
@@ -74,22 +74,23 @@ export async function openMachine(
   const { inputs } = context.mode;
   const read = () => inputs.manifests(persistent ? { before, startNs: context.startNs } : 'plain');
   const manifests = await read();
-  const machine = await ports.driver.boot(
-    {
-      hostname: hostname(runner.id),
-      base,
-      stack,
-      trees: manifests.files,
-      mtime: persistent ? 'persistent' : 'plain',
-      memoryBytes: cappedMemory(context),
-      network: ports.network,
-      directory: await ports.store.directory(),
-    },
-    signal,
-  );
+  const booted = await bootOrNot(context, {
+    hostname: hostname(runner.id),
+    base,
+    stack,
+    trees: manifests.files,
+    mtime: persistent ? 'persistent' : 'plain',
+    memoryBytes: cappedMemory(context),
+    network: ports.network,
+    directory: await ports.store.directory(),
+  });
+  if ('unusable' in booted) return { kind: 'again', before: from.next - 1, note: null, reason: booted.unusable };
+  const { machine } = booted;
   try {
     const bench = createBench(machine, context, () => aws.variables);
-    const restarted = await restart(trail, { bench, context });
+    const restarted = ports.driver.can.saveMemory
+      ? resume(trail, { bench, context })
+      : await restart(trail, { bench, context });
     if (restarted.kind === 'up') {
       emit({ kind: 'machineReady', runner, durationMs: ports.clock.now() - began });
       const opened: OpenMachine = {
@@ -112,6 +113,19 @@ export async function openMachine(
   }
 }
 
+/** A machine, or why what was kept cannot be brought up again. */
+async function bootOrNot(
+  { ports, signal }: RunContext,
+  spec: MachineSpec,
+): Promise<{ readonly machine: Machine } | { readonly unusable: string }> {
+  try {
+    return { machine: await ports.driver.boot(spec, signal) };
+  } catch (error) {
+    if (!(error instanceof StateUnusable) || spec.stack.length === 0) throw error;
+    return { unusable: `an earlier snapshot cannot be used: ${error.message}` };
+  }
+}
+
 /** MEMORY in force, or all that the host has, with a warning. */
 function cappedMemory({ chain, ports, emit, runner }: RunContext): number | null {
   const { memoryBytes } = chain;
@@ -125,7 +139,7 @@ function cappedMemory({ chain, ports, emit, runner }: RunContext): number | null
 /** A snapshot's stack with its views as this run has them: a CLONE's tree is another one after a commit. */
 function currentViews(stack: readonly StackEntry[], position: Position): readonly StackEntry[] {
   return stack.map((entry): StackEntry => {
-    if (entry.kind === 'layer') return entry;
+    if (entry.kind !== 'view') return entry;
     const view = position.views[entry.view.ordinal];
     if (!view) throw new Error(`the snapshot has a view ${entry.view.ordinal} that its chain has not`);
     return { kind: 'view', view: view.spec };
@@ -135,6 +149,22 @@ function currentViews(stack: readonly StackEntry[], position: Position): readonl
 function hostname(id: string): string {
   const name = id.toLowerCase().replace(/[^a-z0-9-]+/g, '-');
   return name.slice(0, 63).replace(/^-+|-+$/g, '') || 'machine';
+}
+
+/** Takes up what ran in the background when the machine's memory was saved, and still does. */
+function resume(
+  trail: readonly Position[],
+  { bench, context }: { readonly bench: Bench; readonly context: RunContext },
+): { readonly kind: 'up'; readonly first: null } | GoBack {
+  const records = (trail.at(-1)?.state.background ?? []).filter((one) => !one.ended);
+  const steps = records.map(({ step }) => context.chain.steps[step]);
+  if (bench.resume(steps.filter((one) => one !== undefined))) return { kind: 'up', first: null };
+  return {
+    kind: 'again',
+    before: records[0]?.step ?? 0,
+    note: 'a restored machine has not the background processes that it was kept with: going back to before them',
+    reason: goingBack,
+  };
 }
 
 /** Starts again what ran in the background of a snapshot, and waits until it listens where it listened. */

@@ -291,12 +291,17 @@ async function endStep(
 }> {
   const { ports, chain, emit, runner } = context;
   const step = stepName(chainStep, runner);
-  const cheap = !bench.busy || ports.driver.can.saveMemory;
+  const price = ports.driver.snapshotWorthMs;
+  const cheap = !bench.busy && price === 0;
   const now = ports.clock.now();
-  const wanted = wantsSnapshot({ chain, index: chainStep.index, cheap, sinceLastMs: now - keeping.keptAtMs });
+  const wanted = wantsSnapshot({
+    ...{ chain, index: chainStep.index, cheap, sinceLastMs: now - keeping.keptAtMs },
+    ...(price === 0 ? {} : { worthMs: price }),
+  });
   let observations: readonly Observation[] = [];
   let fault: string | null = null;
-  if (worked.touched || bench.busy) {
+  // A state that nobody wanted before may be wanted now, although this step did nothing to the machine.
+  if (worked.touched || bench.busy || (wanted && price > 0 && keeping.data === null)) {
     const ended = await machine.endStep({ keep: wanted || cheap });
     observations = ended.observations;
     fault = ended.fault;

@@ -9,10 +9,11 @@ import type { KeyPart } from '../key.ts';
 import type { RunHistory } from '../history.ts';
 import type { Records } from '../inspect/records.ts';
 import type { Retention } from '../retention.ts';
+import { directoriesOf } from '../snapshot-directories.ts';
 import type { Instance, MtimeTable, Stored, TraceStore, Volume } from '../store.ts';
 import { collect } from './local/collector.ts';
 import { formatVersion, openDatabase, transaction, writeFailure } from './local/database.ts';
-import { fromRow, isIntact, layerPaths, toRow, type InstanceRow, type RowSeal } from './local/instance-rows.ts';
+import { fromRow, isIntact, toRow, type InstanceRow, type RowSeal } from './local/instance-rows.ts';
 import { copyLayer } from './local/layer-copy.ts';
 import { openHistory } from './local/history.ts';
 import { bootId, processNamespace, startTime } from './local/process-identity.ts';
@@ -288,7 +289,7 @@ function insert(
     .run(columns);
   if (row.data !== null) database.prepare('delete from layers where instance = ?').run(row.id);
   const refer = database.prepare('insert into layers values (?, ?)');
-  for (const path of instance.data ? layerPaths(instance.data) : []) refer.run(row.id, relative(root, path));
+  for (const path of instance.data ? directoriesOf(instance.data) : []) refer.run(row.id, relative(root, path));
   database
     .prepare(
       `delete from instances where key = ? and id not in

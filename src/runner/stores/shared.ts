@@ -1,16 +1,10 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RemoteFault, type Blob, type Remote, type Scope } from '../remote.ts';
+import { directoriesOf, holdsMemory, renameDirectories } from '../snapshot-directories.ts';
 import type { Instance, InstanceId, SnapshotData, TraceStore } from '../store.ts';
 import { isBlob, packDirectory, pieceOf, unpackInto, type Archive } from './shared/archive.ts';
-import {
-  layerNames,
-  readDocument,
-  renameLayers,
-  writeDocument,
-  type IndexDocument,
-  type SharedBase,
-} from './shared/document.ts';
+import { readDocument, writeDocument, type IndexDocument, type SharedBase } from './shared/document.ts';
 import { openSidecar } from './shared/sidecar.ts';
 import { isWorth } from './shared/worth.ts';
 
@@ -138,13 +132,13 @@ export async function openSharedStore(options: SharedStoreOptions): Promise<Shar
   /** A remote instance with its layers where they are, or will be, on this machine. */
   const here = async (one: Instance): Promise<Instance> => {
     if (one.data === null) return one;
-    const names = layerNames(one.data);
+    const names = directoriesOf(one.data);
     if (broken || names.some((digest) => lost.has(digest))) {
       const there = names.every((digest) => existsSync(directories.get(digest) ?? sidecar.pathOf(digest) ?? ''));
       if (!there) return { ...one, data: null, notKept: 'its files cannot be had' };
     }
     for (const digest of names) await directoryOf(digest);
-    return { ...one, data: renameLayers(one.data, (digest) => directories.get(digest) ?? '') };
+    return { ...one, data: renameDirectories(one.data, (digest) => directories.get(digest) ?? '') };
   };
 
   const fetchPieces = async (
@@ -197,7 +191,7 @@ export async function openSharedStore(options: SharedStoreOptions): Promise<Shar
     return work;
   };
 
-  const isHere = (data: SnapshotData): boolean => layerNames(data).every((path) => !pending.has(path));
+  const isHere = (data: SnapshotData): boolean => directoriesOf(data).every((path) => !pending.has(path));
 
   /** Notes a remote instance, and those before it, on this machine: without them what came after them would be nobody's. */
   const takeIn = async (id: InstanceId): Promise<void> => {
@@ -237,7 +231,7 @@ export async function openSharedStore(options: SharedStoreOptions): Promise<Shar
       return [...own, ...others.map(({ title, keyParts }) => ({ title, keyParts }))].slice(0, 20);
     },
     async load(data, stop) {
-      const wanted = layerNames(data).flatMap((path) => {
+      const wanted = directoriesOf(data).flatMap((path) => {
         const digest = pending.get(path);
         return digest === undefined ? [] : [{ path, digest }];
       });
@@ -355,10 +349,11 @@ export async function openSharedStore(options: SharedStoreOptions): Promise<Shar
         continue;
       }
       let data: SnapshotData | null = null;
-      if (one.data !== null && isHere(one.data)) {
+      const memory = one.data !== null && holdsMemory(one.data);
+      if (one.data !== null && !memory && isHere(one.data)) {
         const digests = new Map<string, string>();
         let worth = true;
-        for (const directory of layerNames(one.data)) {
+        for (const directory of directoriesOf(one.data)) {
           const sent = await send(directory, { scope, kept, savedMs: spentMs, stop });
           if (sent === 'unworthy') {
             worth = false;
@@ -367,11 +362,14 @@ export async function openSharedStore(options: SharedStoreOptions): Promise<Shar
           bytes += sent.bytes;
           digests.set(directory, sent.digest);
         }
-        if (worth) data = renameLayers(one.data, (directory) => digests.get(directory) ?? '');
+        if (worth) data = renameDirectories(one.data, (directory) => digests.get(directory) ?? '');
         else unworthy += 1;
       }
       sinceKept.set(id, data === null ? spentMs : 0);
-      const notKept = one.data !== null && data === null ? 'its snapshot was not worth sending' : one.notKept;
+      const unsent = memory
+        ? 'the memory of a machine stays on the host that saved it'
+        : 'its snapshot was not worth sending';
+      const notKept = one.data !== null && data === null ? unsent : one.notKept;
       now.set(id, { ...one, data, notKept });
       count += 1;
     }
@@ -423,7 +421,7 @@ function trimmed(document: IndexDocument, used: ReadonlySet<InstanceId>): IndexD
   );
   const instances = document.instances.filter((one) => kept.has(one.id));
   const needed = new Set([
-    ...instances.flatMap((one) => (one.data === null ? [] : layerNames(one.data))),
+    ...instances.flatMap((one) => (one.data === null ? [] : directoriesOf(one.data))),
     ...Object.values(document.bases).map((one) => one.layer),
   ]);
   const layers = Object.fromEntries(Object.entries(document.layers).filter(([digest]) => needed.has(digest)));

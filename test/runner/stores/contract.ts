@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { GuestPath } from '../../../src/host.ts';
@@ -67,6 +67,20 @@ export function describeStore(name: string, make: () => { readonly open: () => T
       expect(await store.insert(instance)).toEqual({ stored: true });
       await using reopened = open();
       expect(await reopened.candidates(key)).toEqual([instance]);
+    });
+
+    it('gives back the memory of machines, with all that it stands on', async () => {
+      const { open } = make();
+      await using store = open();
+      const [below, above] = [await aLayer(store), await aLayer(store)];
+      const stack = [below, above].map((directory) => ({ kind: 'machine', directory }) as const);
+      const instance = anInstance({ data: { stack, mtimes: null } });
+      await store.insert(instance);
+      await store.collect();
+      await using reopened = open();
+      expect(await reopened.candidates(key)).toEqual([instance]);
+      rmSync(below, { recursive: true });
+      expect(await reopened.candidates(key)).toMatchObject([{ data: null }]);
     });
 
     it('offers several values of a key, newest first', async () => {

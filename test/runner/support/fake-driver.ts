@@ -1,14 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GuestPath } from '../../../src/host.ts';
-import type {
-  BackgroundProcess,
-  Command,
-  Driver,
-  Exit,
-  Machine,
-  MachineSpec,
-  StackEntry,
+import {
+  StateUnusable,
+  type BackgroundProcess,
+  type Command,
+  type Driver,
+  type Exit,
+  type Machine,
+  type MachineSpec,
+  type StackEntry,
 } from '../../../src/runner/driver.ts';
 import { fingerprint } from '../../../src/runner/view/fingerprint.ts';
 import { openView } from '../../../src/runner/view/open.ts';
@@ -26,6 +27,8 @@ export interface FakeHost {
   before?: (command: string, hostname: string) => Promise<void> | void;
   /** A fault for the command that holds this text. */
   fault?: (command: string) => string | null;
+  /** Machines are kept with what runs in them; a reason where the state in a directory cannot be used. */
+  memory?: { unusable(directory: string): string | null };
 }
 
 /**
@@ -36,9 +39,16 @@ export function fakeDriver(host: FakeHost): Driver {
   return {
     name: 'fake',
     format: 'fake-1',
-    can: { saveMemory: false, snapshotLive: false },
+    can: { saveMemory: host.memory !== undefined, snapshotLive: host.memory !== undefined },
+    snapshotWorthMs: host.memory === undefined ? 0 : 1,
     unavailable: async () => null,
-    boot: async (spec) => bootFake(spec, host),
+    async boot(spec) {
+      for (const entry of spec.stack) {
+        const why = entry.kind === 'machine' ? host.memory?.unusable(entry.directory) : null;
+        if (why) throw new StateUnusable(why);
+      }
+      return bootFake(spec, host);
+    },
   };
 }
 
@@ -50,6 +60,8 @@ function bootFake(spec: MachineSpec, host: FakeHost): Machine {
   let leftover: string | null = null;
   let fault: string | null = null;
   let layers = 0;
+  const below = spec.stack.findLast((entry) => entry.kind === 'machine');
+  let up = below === undefined ? 0 : Number(readFileSync(join(below.directory, 'up'), 'utf8'));
   host.up.now += 1;
   host.up.most = Math.max(host.up.most, host.up.now);
 
@@ -66,7 +78,7 @@ function bootFake(spec: MachineSpec, host: FakeHost): Machine {
   const read = (path: GuestPath): string | null => {
     if (path in written) return written[path] ?? null;
     for (const entry of [...stack].reverse()) {
-      if (entry.kind === 'layer') {
+      if (entry.kind !== 'view') {
         const files = layerFiles(entry.directory);
         if (path in files) return files[path] ?? null;
         continue;
@@ -135,10 +147,13 @@ function bootFake(spec: MachineSpec, host: FakeHost): Machine {
   return {
     exec,
     async start(command, output): Promise<BackgroundProcess> {
+      up += 1;
       const never = new AbortController();
       void exec(command, output, never.signal);
       return { exit: new Promise(() => {}), ports: async () => [8080] };
     },
+    resumed: () =>
+      Array.from({ length: up }, () => ({ exit: new Promise<never>(() => {}), ports: async () => [8080] })),
     async resolve(path) {
       const held = views().flatMap((view) => view.entry(path) ?? []);
       return { path, kind: held[0]?.kind === 'directory' ? 'directory' : held[0] ? 'file' : null, ancestors: [] };
@@ -168,6 +183,15 @@ function bootFake(spec: MachineSpec, host: FakeHost): Machine {
       if (leftover !== null) return { observations, fault: why, state: { kept: false, why: leftover } };
       if (!keep) return { observations, fault: why, state: { kept: false, why: 'it was not asked for' } };
       const fresh: string[] = [];
+      if (host.memory !== undefined) {
+        const directory = join(spec.directory, `memory-${layers++}`);
+        mkdirSync(directory);
+        writeFileSync(join(directory, 'files.json'), JSON.stringify(written));
+        writeFileSync(join(directory, 'up'), String(up));
+        stack = [...stack, { kind: 'machine', directory }];
+        written = {};
+        return { observations, fault: why, state: { kept: true, stack, layers: [directory] } };
+      }
       if (Object.keys(written).length > 0) {
         const directory = join(spec.directory, String(layers++));
         mkdirSync(directory);

@@ -30,6 +30,7 @@ export interface RunOptions {
   readonly store?: (store: TraceStore) => TraceStore;
   readonly before?: FakeHost['before'];
   readonly fault?: FakeHost['fault'];
+  readonly memory?: FakeHost['memory'];
   readonly signal?: AbortSignal;
 }
 
@@ -165,6 +166,6 @@ function worldPorts(
   };
 }
 
-function pick({ before, fault }: RunOptions): Pick<FakeHost, 'before' | 'fault'> {
-  return { ...(before ? { before } : {}), ...(fault ? { fault } : {}) };
+function pick({ before, fault, memory }: RunOptions): Pick<FakeHost, 'before' | 'fault' | 'memory'> {
+  return { ...(before ? { before } : {}), ...(fault ? { fault } : {}), ...(memory ? { memory } : {}) };
 }

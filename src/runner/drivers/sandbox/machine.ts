@@ -103,6 +103,10 @@ export class SandboxMachine implements Machine {
     };
   }
 
+  resumed(): readonly BackgroundProcess[] {
+    return [];
+  }
+
   async resolve(path: GuestPath): ReturnType<Machine['resolve']> {
     const [found, kind, ...attributes] = await this.#agent.ask('resolve', encodeName(path));
     const numbers = attributes.map(Number);

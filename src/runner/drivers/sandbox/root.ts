@@ -4,9 +4,9 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { GuestPath } from '../../../host.ts';
-import type { BaseMachine, StackEntry } from '../../driver.ts';
+import type { BaseMachine } from '../../driver.ts';
 import type { Agent } from './agent.ts';
-import type { Attributes } from './stack.ts';
+import type { Attributes, RootEntry } from './stack.ts';
 import {
   applyAttributes,
   attributesTo,
@@ -29,7 +29,7 @@ export class Root {
   readonly #base: BaseMachine;
   readonly #directory: string;
   readonly #options: string;
-  #stack: StackEntry[] = [];
+  #stack: RootEntry[] = [];
   /** Bottom to top, what is mounted for base and stack, by the paths of the machine's outer namespace. */
   #lowers: { readonly directory: string; readonly kind: 'base' | 'layer' | 'view' }[];
   #upper: { readonly directory: string; readonly began: Attributes } | null = null;
@@ -58,12 +58,12 @@ export class Root {
   }
 
   /** What the machine stands on, without its upper. */
-  get stack(): readonly StackEntry[] {
+  get stack(): readonly RootEntry[] {
     return [...this.#stack];
   }
 
   /** Puts entries on top, over what has been written so far. The machine has no process; `mount` must follow. */
-  async push(entries: readonly StackEntry[], above: readonly Attributes[] | null = null): Promise<void> {
+  async push(entries: readonly RootEntry[], above: readonly Attributes[] | null = null): Promise<void> {
     this.settle();
     for (const entry of entries) {
       this.#lowers.push({ directory: await this.#place(entry, above), kind: entry.kind });
@@ -117,7 +117,7 @@ export class Root {
     return fresh;
   }
 
-  async #place(entry: StackEntry, above: readonly Attributes[] | null): Promise<string> {
+  async #place(entry: RootEntry, above: readonly Attributes[] | null): Promise<string> {
     if (entry.kind === 'view') return join(this.#directory, 'views', String(entry.view.ordinal));
     if (entry.at === null || entry.at === '/') return entry.directory;
     const attributes = above ?? attributesTo(entry.at, this.stack, this.#base);

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Driver, Machine, MachineSpec } from '../../driver.ts';
-import { MachineLost } from '../../driver.ts';
+import { MachineLost, StateUnusable } from '../../driver.ts';
 import type { ViewServer, ViewServerSpec } from '../../fuse/view-server.ts';
 import { Agent } from './agent.ts';
 import type { Hierarchies } from './cgroup.ts';
@@ -13,6 +13,7 @@ import { ownedName } from './owner.ts';
 import type { Probe } from './probe.ts';
 import { probeSandbox } from './probe.ts';
 import { Root } from './root.ts';
+import type { RootEntry } from './stack.ts';
 import { sweepSandbox } from './sweep.ts';
 
 /** What the sandbox is given by the root: the siblings it needs, and where it will work. */
@@ -37,6 +38,7 @@ export function sandboxDriver(parts: SandboxParts): Driver {
     name: 'sandbox',
     format: 'overlay-1',
     can: { saveMemory: false, snapshotLive: canFollowProcesses(hierarchies()) },
+    snapshotWorthMs: 0,
     async unavailable() {
       probes ??= probeSandbox(parts.storeDirectory);
       const failed = (await probes).find((probe) => probe.required && !probe.ok);
@@ -55,6 +57,10 @@ export function sandboxDriver(parts: SandboxParts): Driver {
 async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal): Promise<Machine> {
   await using started = new AsyncDisposableStack();
   const { directory } = spec;
+  const stack = spec.stack.map((entry): RootEntry => {
+    if (entry.kind === 'machine') throw new StateUnusable('it holds the memory of a virtual machine');
+    return entry;
+  });
   const userXattr = inUserNamespace();
   prepare(spec);
   started.defer(() => {
@@ -92,7 +98,7 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
   }
   await addViews(spec.stack, views);
   const root = new Root({ agent, base: spec.base, directory, userXattr });
-  await root.push(spec.stack);
+  await root.push(stack);
   await root.mount();
   signal.throwIfAborted();
   signal.removeEventListener('abort', giveUp);
@@ -105,7 +111,7 @@ async function addViews(stack: MachineSpec['stack'], views: Promise<ViewServer>)
   const lost = (error: unknown): MachineLost =>
     new MachineLost(error instanceof Error ? error.message : String(error), { cause: error });
   for (const entry of stack) {
-    if (entry.kind === 'layer') continue;
+    if (entry.kind !== 'view') continue;
     const server = await views.catch((error: unknown) => Promise.reject(lost(error)));
     await server.addView(entry.view).catch((error: unknown) => {
       throw server.failure === null ? error : lost(error);

@@ -4,6 +4,9 @@ import type { GuestPath } from '../../../host.ts';
 import type { BaseMachine, StackEntry } from '../../driver.ts';
 import type { ViewSpec } from '../../view/view.ts';
 
+/** What a root overlay is made of. */
+export type RootEntry = Exclude<StackEntry, { readonly kind: 'machine' }>;
+
 export type Attributes = ViewSpec['ancestors'][number];
 
 /** What a directory that nobody described shows. */
@@ -48,7 +51,7 @@ export function writeMountPoints(base: BaseMachine, directory: string): boolean 
  * Mode and owner of each directory above a path, index 0 being `/`, as the stack over the base shows them; last the path's own, where a
  * directory is there already.
  */
-export function attributesTo(path: GuestPath, below: readonly StackEntry[], base: BaseMachine): readonly Attributes[] {
+export function attributesTo(path: GuestPath, below: readonly RootEntry[], base: BaseMachine): readonly Attributes[] {
   const names = path.split('/').slice(1, -1);
   const above = ['', ...names].map(
     (_, depth) => attributesAt(['', ...names.slice(0, depth)].join('/'), depth, below, base) ?? plainDirectory,
@@ -57,7 +60,7 @@ export function attributesTo(path: GuestPath, below: readonly StackEntry[], base
   return own === null ? above : [...above, own];
 }
 
-function attributesAt(path: string, depth: number, below: readonly StackEntry[], base: BaseMachine): Attributes | null {
+function attributesAt(path: string, depth: number, below: readonly RootEntry[], base: BaseMachine): Attributes | null {
   for (const entry of below.toReversed()) {
     if (entry.kind === 'view') {
       const inside = entry.view.destination === path || `${entry.view.destination}/`.startsWith(`${path}/`);
@@ -117,7 +120,7 @@ export function makeAbove(root: string, at: GuestPath, above: readonly Attribute
 }
 
 /** What `/` shows: the topmost layer's root, or the base's. */
-export function rootAttributes(stack: readonly StackEntry[], base: BaseMachine): Attributes {
+export function rootAttributes(stack: readonly RootEntry[], base: BaseMachine): Attributes {
   const top = stack.findLast((entry) => entry.kind === 'layer' && entry.at === null);
   return directoryAttributes(top?.kind === 'layer' ? top.directory : base.root) ?? plainDirectory;
 }

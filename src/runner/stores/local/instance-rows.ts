@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import type { StackEntry } from '../../driver.ts';
 import type { KeyPart } from '../../key.ts';
 import type { MachineState } from '../../state.ts';
-import type { Instance, InstanceId, MtimeTable, SnapshotData, StepKey } from '../../store.ts';
+import { directoriesOf, renameDirectories } from '../../snapshot-directories.ts';
+import type { Instance, InstanceId, SnapshotData, StepKey } from '../../store.ts';
 import type { ViewSpec } from '../../view/view.ts';
 import { packObservations, unpackObservations } from '../../packed-observations.ts';
 
@@ -101,7 +101,7 @@ function seal(key: string, fields: readonly (string | number | null)[]): string 
 /** The instance again. One whose files are gone is left as a row without data. */
 export function fromRow(row: InstanceRow, root: string): Instance {
   const data = row.data === null ? null : absoluteData(JSON.parse(row.data) as SnapshotData, root);
-  const there = data !== null && layerPaths(data).every((path) => existsSync(path));
+  const there = data !== null && directoriesOf(data).every((path) => existsSync(path));
   return {
     id: row.id as InstanceId,
     parent: row.parent as InstanceId,
@@ -123,22 +123,10 @@ export function fromRow(row: InstanceRow, root: string): Instance {
   };
 }
 
-/** The directories that a snapshot stands on. */
-export function layerPaths(data: SnapshotData): readonly string[] {
-  return data.stack.flatMap((entry) => (entry.kind === 'view' ? [] : [entry.directory]));
-}
-
 function relativeData(data: SnapshotData, root: string): SnapshotData {
-  return mapLayers(data, (path) => relative(root, path));
+  return renameDirectories(data, (path) => relative(root, path));
 }
 
 function absoluteData(data: SnapshotData, root: string): SnapshotData {
-  return mapLayers(data, (path) => join(root, path));
-}
-
-function mapLayers(data: SnapshotData, change: (path: string) => string): SnapshotData {
-  const stack = data.stack.map((entry): StackEntry =>
-    entry.kind === 'view' ? entry : { ...entry, directory: change(entry.directory) },
-  );
-  return { stack, mtimes: data.mtimes as MtimeTable | null };
+  return renameDirectories(data, (path) => join(root, path));
 }

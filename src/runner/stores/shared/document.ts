@@ -1,9 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import type { StackEntry } from '../../driver.ts';
 import { packObservations, unpackObservations } from '../../packed-observations.ts';
 import { scopeText, type Blob, type Scope } from '../../remote.ts';
-import type { Instance, SnapshotData } from '../../store.ts';
+import type { Instance } from '../../store.ts';
 
 /** Another number is another store: what older and newer versions of `layer` left is not looked at. Change it with `Instance`. */
 export const documentFormat = 1;
@@ -122,17 +121,4 @@ function isInstance(one: Json, known: (digest: unknown) => boolean): boolean {
     (entry) =>
       isObject(entry) && (entry['kind'] === 'view' || (entry['kind'] === 'layer' && known(entry['directory']))),
   );
-}
-
-/** The same snapshot with each layer named otherwise. */
-export function renameLayers(data: SnapshotData, name: (directory: string) => string): SnapshotData {
-  const stack = data.stack.map((entry): StackEntry =>
-    entry.kind === 'layer' ? { ...entry, directory: name(entry.directory) } : entry,
-  );
-  return { ...data, stack };
-}
-
-/** What a snapshot's layers are called. */
-export function layerNames(data: SnapshotData): readonly string[] {
-  return data.stack.flatMap((entry) => (entry.kind === 'layer' ? [entry.directory] : []));
 }
