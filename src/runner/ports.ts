@@ -26,6 +26,8 @@ export interface RunPorts {
   readonly scope: { readonly own: string; readable(): Promise<readonly string[]> };
   /** The host's memory: MEMORY beyond it is capped. */
   readonly hostMemoryBytes: number;
+  /** After the work: keeps the store within its limit; what was done, for a person, or null. */
+  makeRoom(): Promise<string | null>;
 }
 
 /** Base machines by name. */

@@ -61,6 +61,12 @@ export interface Removal {
 
 export interface Retention {
   holdings(): Promise<Holdings>;
+  /** About what the store takes, in bytes, without a look at what was measured before: never less than `holdings` would say, where nobody else has deleted something. */
+  roughBytes(): Promise<number>;
+  /** What a person has said that the store may take after each run; null where nobody has. */
+  limit(): Promise<Limit | null>;
+  /** Null: nobody has said anything. */
+  setLimit(limit: Limit | null): Promise<void>;
   /** Takes away what was chosen; `left` are sides that stayed because another process uses the store. What such a process uses stays until it has ended. */
   remove(removal: Removal): Promise<{ readonly left: readonly Side[] }>;
   /** Keeps a snapshot, and that the steps before it (`trail`) ran, until it is unpinned. */
@@ -68,6 +74,9 @@ export interface Retention {
   /** Lets pins of this name, or of ids that begin so, go; their names. */
   unpin(word: string): Promise<readonly string[]>;
 }
+
+/** How much a store may take, in bytes; `none`: as much as there is. */
+export type Limit = number | 'none';
 
 export interface PruneOrder {
   /** The store is to hold no more than this; null for no limit. */

@@ -69,6 +69,8 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   const outcome = outcomeOf(finished, signal);
   if (outcome === 'passed' && ports.expose.serve !== null) await serveAll(finished);
   await ports.store.collect();
+  const room = signal.aborted ? null : await ports.makeRoom();
+  if (room !== null) listener({ kind: 'note', runner: null, level: 'info', message: room });
   return end(outcome);
 }
 

@@ -24,6 +24,7 @@ import type { Host } from '../node-host.ts';
 import { runBases } from './bases.ts';
 import { runExpose } from './expose.ts';
 import { runInputs } from './inputs.ts';
+import { makeRoom } from './make-room.ts';
 import { openStore } from './open-store.ts';
 import { terminalPress } from './press.ts';
 import { accessOf, openShared, type Sharing } from './sharing.ts';
@@ -104,6 +105,7 @@ export async function openRun(given: {
     ...{ git: facts, directoryName: basename(root), host: env, previewPort },
     ...{ jobId: job.job, overrides: { ...retryIndex(job.attempt), ...overrides.overrides } },
   });
+  const room = (): Promise<string | null> => makeRoom({ store, directory, environment: env });
   const ports: RunPorts = {
     driver: sandboxDriver({
       startViewServer,
@@ -164,10 +166,18 @@ export async function openRun(given: {
           }
         : { own: access.scope, readable: async () => access.reads },
     hostMemoryBytes: totalmem(),
+    // What is still to be sent to others stays until it has been.
+    makeRoom: async () => (shared === null ? room() : null),
   };
   return {
     ...{ ports, store, job, previous, warnings },
-    writeBack: async (stop) => (await shared?.writeBack(stop)) ?? null,
+    async writeBack(stop) {
+      if (shared === null) return null;
+      const written = await shared.writeBack(stop);
+      const done = await room();
+      if (done !== null) note('info', done);
+      return written;
+    },
     [Symbol.asyncDispose]: () => (shared ?? store)[Symbol.asyncDispose](),
   };
 }

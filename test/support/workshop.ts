@@ -54,6 +54,8 @@ export interface Report {
   readonly status: number | null;
   readonly outcome: string | null;
   readonly runners: ReadonlyMap<string, Runner>;
+  /** What it noted, in order. */
+  readonly notes: readonly string[];
   readonly stderr: string;
 }
 
@@ -175,7 +177,7 @@ async function endOf(child: ChildProcess): Promise<Ended> {
 }
 
 /** What the lines of `layer run --json` say; a last line that was cut off is left out. */
-export function readReport(text: string): Pick<Report, 'outcome' | 'runners'> {
+export function readReport(text: string): Pick<Report, 'outcome' | 'runners' | 'notes'> {
   const lines = text.split('\n').flatMap((line): Line[] => {
     try {
       return [JSON.parse(line) as Line];
@@ -188,7 +190,8 @@ export function readReport(text: string): Pick<Report, 'outcome' | 'runners'> {
 
 type Open<T> = { -readonly [K in keyof T]: T[K] };
 
-function readLines(lines: readonly Line[]): Pick<Report, 'outcome' | 'runners'> {
+function readLines(lines: readonly Line[]): Pick<Report, 'outcome' | 'runners' | 'notes'> {
+  const notes: string[] = [];
   const runners = new Map<string, { skipped: string[]; ran: Open<Ran>[]; outcome: string }>();
   const steps = new Map<string, Open<Ran>>();
   let outcome: string | null = null;
@@ -236,10 +239,13 @@ function readLines(lines: readonly Line[]): Pick<Report, 'outcome' | 'runners'> 
       case 'runnerEnded':
         of((line['runner'] as { id: string }).id).outcome = (line['outcome'] as { kind: string }).kind;
         break;
+      case 'note':
+        notes.push(line['message'] as string);
+        break;
       case 'runEnded':
         outcome = line['outcome'] as string;
         break;
     }
   }
-  return { outcome, runners };
+  return { outcome, runners, notes };
 }

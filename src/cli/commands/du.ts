@@ -3,6 +3,7 @@ import { asRoot } from '../run/as-root.ts';
 import { flag, text } from '../args.ts';
 import { command } from '../command.ts';
 import { exit } from '../../exit.ts';
+import { limitOf } from '../../world/make-room.ts';
 import { storeDirectory } from '../../world/store-directory.ts';
 import { useLines, useOf } from '../store/holdings-report.ts';
 
@@ -30,7 +31,13 @@ export const du = command({
       return exit.hostFailed;
     }
     await using _closed = store;
-    const use = useOf(await store.holdings());
+    const limit = await limitOf({
+      store,
+      directory: storeDirectory(options.store, host),
+      environment: host.environment,
+    });
+    if ('problem' in limit) host.terminal.error(`warning: ${limit.problem}\n`);
+    const use = useOf(await store.holdings(), 'problem' in limit ? null : limit.limit);
     host.terminal.out(options.json ? `${JSON.stringify(use, null, 2)}\n` : `${useLines(use).join('\n')}\n`);
     return exit.done;
   },

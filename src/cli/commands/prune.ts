@@ -5,17 +5,20 @@ import { flag, text } from '../args.ts';
 import { command } from '../command.ts';
 import { exit, type ExitCode } from '../../exit.ts';
 import { plainText, plural } from '../../report/text.ts';
+import { readLimit } from '../../world/make-room.ts';
 import { storeDirectory } from '../../world/store-directory.ts';
-import { readAge, readSize, sizeText } from '../size.ts';
+import { readAge, readSize, sizeText } from '../../world/size.ts';
 
 export const prune = command({
   description:
     'Makes the store smaller. First go things that can be made again (copies of files, mirrors, base machines that no name stands for), then\n' +
     'snapshots that newer ones replaced, then the newest of each instruction, the least recently used first, then what EXPOSE shows.\n' +
-    'Pinned snapshots stay, and what a run uses stays until it has ended. A step whose snapshot has gone is still skipped where nothing has changed.',
+    'Pinned snapshots stay, and what a run uses stays until it has ended. A step whose snapshot has gone is still skipped where nothing has changed.\n' +
+    'Every run does the same when it has made the store larger than its limit: LAYER_STORE_LIMIT, else --limit, else a quarter of the disk.',
   operands: null,
   options: {
     keep: text('size', 'leave this much at most: 20G, 500M, 0'),
+    limit: text('size', 'leave this much at most, now and after every run from now on; none for no limit'),
     'older-than': text('age', 'forget what was not used for this long: 7d, 12h'),
     'dry-run': flag('only say what would go'),
     json: flag('print JSON'),
@@ -23,6 +26,7 @@ export const prune = command({
   },
   examples: [
     { command: 'layer prune --keep 20G', does: 'leave 20 GB at most' },
+    { command: 'layer prune --limit 50G', does: 'let runs keep the store below 50 GB' },
     { command: 'layer prune --older-than 7d', does: 'forget what nobody used for a week' },
     { command: 'layer prune --keep 5G --dry-run', does: 'say what would go' },
     { command: 'layer pin web/tests:3 release', does: 'keep a snapshot whatever prune is asked for' },
@@ -34,11 +38,18 @@ export const prune = command({
       terminal.error(`layer prune: ${problem}\n`);
       return exit.usage;
     };
-    const { keep, 'older-than': older } = options;
-    if (keep === null && older === null) return wrong('say how much to keep: --keep 20G, or --older-than 7d');
-    const keepBytes = keep === null ? null : readSize(keep);
-    if (keep !== null && keepBytes === null)
+    const { keep, limit: typed, 'older-than': older } = options;
+    if (keep === null && older === null && typed === null)
+      return wrong('say how much to keep: --keep 20G, or --older-than 7d');
+    const limit = typed === null ? null : readLimit(typed);
+    if (typed !== null && limit === null)
+      return wrong(`--limit wants a size such as 20G, or none; it has ${JSON.stringify(typed)}`);
+    if (keep !== null && readSize(keep) === null)
       return wrong(`--keep wants a size such as 20G; it has ${JSON.stringify(keep)}`);
+    const sizes = [keep === null ? null : readSize(keep), limit === 'none' ? null : limit].filter(
+      (one) => one !== null,
+    );
+    const keepBytes = sizes.length === 0 ? null : Math.min(...sizes);
     const age = older === null ? null : readAge(older);
     if (older !== null && age === null)
       return wrong(`--older-than wants an age such as 7d or 12h; it has ${JSON.stringify(older)}`);
@@ -51,6 +62,7 @@ export const prune = command({
       return exit.hostFailed;
     }
     await using _closed = store;
+    if (limit !== null && !options['dry-run']) await store.setLimit(limit);
     const before = await store.holdings();
     const chosen = choosePruning(before, { keepBytes, usedBefore: age === null ? null : clock.now() - age });
     const left = options['dry-run'] ? [] : (await store.remove(chosen.removal)).left;

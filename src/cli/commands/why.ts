@@ -9,7 +9,7 @@ import { duration, place, plainText, plural, stepText } from '../../report/text.
 import { command } from '../command.ts';
 import { findSurveyed, inspectOptions, openInspection } from '../inspect/open.ts';
 import { stepJson } from '../inspect/step-json.ts';
-import { ageText } from '../size.ts';
+import { ageText } from '../../world/size.ts';
 
 /** Earlier results that are compared in words; most of the time the last one is the one that matters. */
 const mostCompared = 3;

@@ -1,6 +1,14 @@
-import { tiers, totalBytes, type Held, type Holdings, type Side, type Tier } from '../../runner/retention.ts';
+import {
+  tiers,
+  totalBytes,
+  type Held,
+  type Holdings,
+  type Limit,
+  type Side,
+  type Tier,
+} from '../../runner/retention.ts';
 import { plainText } from '../../report/text.ts';
-import { sizeText } from '../size.ts';
+import { sizeText } from '../../world/size.ts';
 
 /** What a repository has in a store. Bytes that several share count for the first of them. */
 export interface RepositoryUse {
@@ -15,6 +23,8 @@ export interface RepositoryUse {
 /** What is shown of a store: programs get it as JSON. */
 export interface Use {
   readonly totalBytes: number;
+  /** What runs leave it to take; null where that is not known. */
+  readonly limit: Limit | null;
   readonly repositories: readonly RepositoryUse[];
   readonly tiers: readonly { readonly tier: Tier; readonly bytes: number; readonly count: number }[];
   readonly pins: readonly { readonly snapshot: string; readonly name: string; readonly title: string }[];
@@ -29,7 +39,7 @@ export interface Use {
 }
 
 /** Sums up what a store holds. */
-export function useOf(holdings: Holdings): Use {
+export function useOf(holdings: Holdings, limit: Limit | null): Use {
   const { held, sides, roots } = holdings;
   const byRepository = shares(held, holdings, (one) => one.repository);
   const byTier = shares(held.toSorted(dearest), holdings, (one) => one.tier);
@@ -44,6 +54,7 @@ export function useOf(holdings: Holdings): Use {
   const kinds = [...new Set(sides.map((one) => one.kind))];
   return {
     totalBytes: totalBytes(holdings),
+    limit,
     repositories: repositories.sort((a, b) => b.bytes - a.bytes),
     tiers: tiers.flatMap((tier) => {
       const count = held.filter((one) => one.tier === tier).length;
@@ -99,7 +110,8 @@ const sideTexts: { readonly [K in Side['kind']]: string } = {
 /** The same for a person, line by line. */
 export function useLines(use: Use): readonly string[] {
   const row = (bytes: number, text: string): string => `${sizeText(bytes).padStart(10)}  ${text}`;
-  const lines = [`${sizeText(use.totalBytes)} in all`];
+  const most = typeof use.limit === 'number' ? ` (runs leave ${sizeText(use.limit)} at most)` : '';
+  const lines = [`${sizeText(use.totalBytes)} in all${most}`];
   const section = (title: string, rows: readonly string[]): void => {
     if (rows.length > 0) lines.push('', title, ...rows);
   };

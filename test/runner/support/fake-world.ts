@@ -163,6 +163,7 @@ function worldPorts(
     network: 'none',
     scope: { own: 'main', readable: async () => ['main'] },
     hostMemoryBytes: 2 ** 40,
+    makeRoom: async () => null,
   };
 }
 

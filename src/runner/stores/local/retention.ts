@@ -6,6 +6,7 @@ import type { Held, Holdings, Retention, Side, Tier } from '../../retention.ts';
 import { collect, livingSessions } from './collector.ts';
 import { transaction } from './database.ts';
 import { diskUsage } from './disk-usage.ts';
+import { roughBytes } from './rough-size.ts';
 
 interface SnapshotRow {
   readonly id: string;
@@ -53,6 +54,23 @@ export function openRetention(given: {
         roots: rootsOf(database),
         others: others(),
       };
+    },
+    async roughBytes() {
+      const changing = new Set(
+        livingSessions(database)
+          .filter((one) => one.id !== session)
+          .flatMap(({ id }) => database.prepare('select name from directories where session = ?').all(id))
+          .map((row) => `${basename(root)}/layers/${(row as { readonly name: string }).name}`),
+      );
+      return roughBytes(database, { directory, format: basename(root), changing });
+    },
+    async limit() {
+      const row = database.prepare(`select value from meta where key = 'limit'`).get() as { value: string } | undefined;
+      return row === undefined ? null : row.value === 'none' ? 'none' : Number(row.value);
+    },
+    async setLimit(limit) {
+      if (limit === null) database.prepare(`delete from meta where key = 'limit'`).run();
+      else database.prepare(`insert or replace into meta values ('limit', ?)`).run(String(limit));
     },
     async remove({ held, forgotten, sides: unwanted }) {
       touched();
