@@ -101,7 +101,11 @@ class Descriptors implements Disposable {
 function chooseUser(facts: MachineFacts): QemuUser | null {
   if (process.getuid?.() !== 0) return null;
   const uid = 0x7100_0000 + randomInt(0x00ff_ffff);
-  return { uid, groups: facts.accelerator === 'kvm' ? [statSync('/dev/kvm').gid] : [] };
+  if (facts.accelerator === 'tcg') return { uid, groups: [] };
+  const { mode, gid } = statSync('/dev/kvm');
+  if ((mode & 0o006) === 0o006) return { uid, groups: [] };
+  // Where nobody but root may use it, QEMU stays root, with no capability.
+  return (mode & 0o060) === 0o060 ? { uid, groups: [gid] } : { uid: 0, groups: [] };
 }
 
 function sizeOfDisk(descriptor: number, disk: DiskFile): number {

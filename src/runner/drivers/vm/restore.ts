@@ -1,16 +1,17 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Level } from './chain.ts';
+import { imagePath, openLevels, readChain, verifyDisks, verifyImage } from './chain.ts';
+import type { FlattenedMemory } from './flatten.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { identityDifference } from './identity.ts';
-import type { ReadRecord } from './machine-record.ts';
-import { readRecord } from './machine-record.ts';
 import { emptyImage } from './memory-image.ts';
 import type { MemoryLevel } from './memory-reader.ts';
-import { openLevel, readLevels } from './memory-reader.ts';
-import { channelDescriptors } from './process.ts';
+import { readLevels } from './memory-reader.ts';
+import { PageDigests } from './page-digests.ts';
 import { pageBytes } from './page-index.ts';
-import type { PageDigests } from './page-digests.ts';
-import { damaged, openSaved, readSaved, UnusableState, verifySaved } from './saved-file.ts';
+import { channelDescriptors } from './process.ts';
+import { damaged, readSaved, UnusableState } from './saved-file.ts';
 import type { Subject } from './snapshot.ts';
 import { identify, start } from './start.ts';
 import type { MachineOptions } from './virtual-machine.ts';
@@ -19,16 +20,13 @@ import { VirtualMachine } from './virtual-machine.ts';
 export interface RestoreOptions extends MachineOptions {
   /** Directories of a machine's levels, the oldest first. */
   readonly chain: readonly string[];
+  /** The chain's memory as one file, where many machines are loaded from it (`flattenMemory`). */
+  readonly memory?: FlattenedMemory;
 }
 
 /** A machine as it was when the last level of its chain was saved, but running; or, for a person, why that chain cannot be loaded. */
 export type Restored =
   { readonly kind: 'machine'; readonly machine: VirtualMachine } | { readonly kind: 'unusable'; readonly why: string };
-
-/** A level of a chain whose record has been read. */
-interface Level extends ReadRecord {
-  readonly directory: string;
-}
 
 /**
  * Loads a saved machine into a new QEMU and lets it run; every file of its chain has been compared with its recorded digest by then. Rejects with
@@ -46,72 +44,40 @@ export async function restoreMachine(options: RestoreOptions): Promise<Restored>
 
 async function load(options: RestoreOptions): Promise<VirtualMachine> {
   const chain = readChain(options.chain);
-  const identity = await identify(options);
+  const top = chain.at(-1) ?? chain[0];
+  const present = await identify(options);
   for (const { record } of chain) {
-    const difference = identityDifference(record.identity, identity);
-    if (difference !== null) throw new UnusableState(`it was saved by another machine: ${difference}`);
+    const difference = identityDifference(record.identity, present);
+    if (difference !== null) throw new UnusableState(`${top.directory} was saved by another machine: ${difference}`);
   }
-  const top = chain.at(-1);
-  const bottom = chain[0];
-  if (top === undefined || bottom === undefined) throw new Error('a chain has at least one level');
-  // The rate that the guest was told when it booted.
-  const present = { ...identity, facts: bottom.record.identity.facts };
-  const memoryImage = await imageOf(bottom, options);
-  const disks = chain.flatMap(({ directory, record }) => record.disks.map((name) => join(directory, name)));
-  const subject = await start(options, { identity: present, disks, memoryImage, incoming: 'restore' });
+  if (options.memory && options.memory.level !== top.digest) throw new Error('flattened memory of another chain');
+  const verified = verifyDisks(chain);
+  verified.catch(() => {});
+  let subject: Subject | null = null;
   try {
-    const verified = verifyFiles(chain);
-    verified.catch(() => {});
-    const levels: MemoryLevel[] = [];
-    for (const { directory, record } of chain) levels.push(await openLevel(directory, record));
+    const levels = options.memory ? [] : await openLevels(chain);
+    const memoryImage =
+      options.memory?.path ?? imagePath(chain[0]) ?? (await emptyImage(options.directory, options.memoryBytes));
+    subject = await start(options, {
+      // The counter's rate is what the guest was told when it booted.
+      identity: { ...present, facts: chain[0].record.identity.facts },
+      disks: chain.flatMap(({ directory, record }) => record.disks.map((name) => join(directory, name))),
+      memoryImage,
+      incoming: 'restore',
+    });
     const digests = await loadMemory(subject, { levels, memoryImage });
     await loadDevices(subject, await savedState(top));
+    if (levels[0]) await verifyImage(levels[0]);
     await verified;
     await subject.qmp.run('cont');
     return new VirtualMachine(subject, { parent: top.digest, digests });
   } catch (error) {
-    subject.process.kill();
-    await subject.process.gone;
+    subject?.process.kill();
+    await subject?.process.gone;
     options.signal.throwIfAborted();
+    // A damaged file explains best why QEMU has ended.
+    await verified;
     throw error;
-  }
-}
-
-function readChain(directories: readonly string[]): readonly Level[] {
-  const levels: Level[] = [];
-  for (const directory of directories) {
-    const read = readRecord(directory);
-    if (read === null) throw new UnusableState(`${directory} holds no whole record of a machine`);
-    const below = levels.at(-1)?.digest ?? null;
-    if (read.record.parent !== below) throw new UnusableState(`${directory} was not saved above the level before it`);
-    levels.push({ ...read, directory });
-  }
-  return levels;
-}
-
-/** The file that the machine's memory is mapped from. */
-async function imageOf(bottom: Level, options: RestoreOptions): Promise<string> {
-  if ('image' in bottom.record.files) return join(bottom.directory, 'image');
-  return await emptyImage(options.directory, options.memoryBytes);
-}
-
-/** Compares what QEMU has opened by itself with its digest: disks and memory image. What we read ourselves is compared where it is read. */
-async function verifyFiles(chain: readonly Level[]): Promise<void> {
-  const work: Promise<void>[] = [];
-  for (const { directory, record } of chain) {
-    for (const [name, recorded] of Object.entries(record.files)) {
-      if (record.disks.includes(name)) work.push(verify(directory, name, recorded));
-    }
-  }
-  await Promise.all(work);
-}
-
-async function verify(directory: string, name: string, record: { readonly bytes: number; readonly sha256: string }) {
-  const file = await openSaved(directory, name, record);
-  try {
-    await verifySaved({ file, directory, name, record });
-  } finally {
-    await file.close();
   }
 }
 
@@ -132,6 +98,7 @@ async function loadMemory(
     closeSync(image);
   }
   const zeros = Buffer.alloc(zeroBytes);
+  if (options.levels.length === 0) return new PageDigests(memory.pages);
   return await readLevels(options.levels, (first, content) => {
     if (typeof content !== 'number') return memory.write(first, content);
     for (let page = first; page < first + content; page += zeroBytes / pageBytes) {

@@ -6,7 +6,8 @@ import { Qmp } from './qmp.ts';
 import type { Subject } from './snapshot.ts';
 import type { MachineOptions } from './virtual-machine.ts';
 
-const defaultProgram = 'qemu-system-x86_64';
+/** Looked up in PATH. */
+export const defaultProgram = 'qemu-system-x86_64';
 
 /** What a machine with these options, started here and now, would be. Rejects with `MachineLost` where there is no QEMU. */
 export async function identify(options: MachineOptions): Promise<MachineIdentity> {
