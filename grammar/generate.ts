@@ -23,15 +23,16 @@ if (earthfileOutputs.some((name) => !read(name).startsWith(earthfileStamp()))) {
   await attempt(generateEarthfile, earthfileInputs[0]);
 }
 
-/** The shells of compiled Layerfiles, as modules: emitters are pure, so they cannot read them. */
+/** The programs of compiled Layerfiles, as modules: emitters are pure, so they cannot read them. */
 const shells = [
   { source: 'targets/shell/layer-sh.sh', name: 'layerShell' },
+  { source: 'targets/shell/layer-proxy.py', name: 'layerProxy' },
   { source: 'targets/earthfile/enter.sh', name: 'enterShell' },
   { source: 'targets/earthfile/build.sh', name: 'buildShell' },
 ];
 for (const { source, name } of shells) {
   const made = madeFrom([read(source), read('grammar/generate.ts')]);
-  const output = source.replace(/([^/]+)\.sh$/, 'generated-$1.ts');
+  const output = source.replace(/([^/]+)\.(?:sh|py)$/, 'generated-$1.ts');
   const text = `/** See ${source}. */\nexport const ${name} = ${JSON.stringify(read(source))};\n`;
   if (!read(output).startsWith(made)) write(output, `${made}${text}`);
 }

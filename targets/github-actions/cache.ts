@@ -23,7 +23,7 @@ export function cacheName(step: Cache): string {
 }
 
 /** FNV-1a, 32 bit, hex (RFC draft-eastlake-fnv): tells names apart whose readable part is the same. */
-function checksum(text: string): string {
+export function checksum(text: string): string {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return (hash >>> 0).toString(16).padStart(8, '0');

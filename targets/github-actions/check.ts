@@ -45,6 +45,10 @@ function checkMachine(job: PlannedJob, { background }: EmitOptions): readonly Di
   if (excess !== undefined && background === 'native' && machine?.image === null) {
     found.push(diagnostic('github/background', excess.span, {}));
   }
+  for (const { span } of steps) {
+    if (span.file.text.slice(span.start, span.end).includes('DEPLOYMENT_HOST'))
+      found.push(diagnostic('github/deployment-host', span, {}));
+  }
   return found;
 }
 

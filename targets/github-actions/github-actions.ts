@@ -1,11 +1,14 @@
 import type { Plan } from '../../src/ir/ir.ts';
 import { chainOf } from '../../src/ir/walk.ts';
 import type { OutputFile, Support, Target } from '../../src/target.ts';
+import { layerProxy } from '../shell/generated-layer-proxy.ts';
 import { layerShell } from '../shell/generated-layer-sh.ts';
 import { sourcesDigest } from '../sources-digest.ts';
 import { checkPlan } from './check.ts';
 import { workflowOf, type EmitOptions } from './emit.ts';
-import { shellPath } from './prepare.ts';
+import { isProxied } from './environment.ts';
+import { planJobs } from './jobs.ts';
+import { proxyPath, shellPath } from './prepare.ts';
 import { printWorkflow } from './print.ts';
 import { support } from './support.ts';
 
@@ -30,7 +33,10 @@ export function githubActions(options: EmitOptions): Target {
       const content = printWorkflow(workflowOf(plan, options), head);
       const workflow: OutputFile = { path: '.github/workflows/layer.yml', content, executable: false };
       const shell: OutputFile = { path: shellPath, content: layerShell, executable: true };
-      return engine === null ? [workflow, shell] : [workflow];
+      if (engine !== null) return [workflow];
+      const proxy: OutputFile = { path: proxyPath, content: layerProxy, executable: true };
+      const proxied = planJobs(plan, options.inherit).some(({ chain }) => isProxied(chain));
+      return [workflow, shell, ...(proxied ? [proxy] : [])];
     },
   };
 }

@@ -1,6 +1,9 @@
 import type { Layer } from '../../src/ir/ir.ts';
+import { argumentWord } from '../shell/quote.ts';
+import { buildCache, repeatsBuild } from './builds.ts';
 import { cacheName, restoreCache, saveCache, type JobCache } from './cache.ts';
 import type { PlannedJob } from './jobs.ts';
+import type { RunsOn } from './machine.ts';
 import type { CutChain, PlacedStep } from './parts.ts';
 import { uses } from './pins.ts';
 import { prepareSteps } from './prepare.ts';
@@ -18,7 +21,7 @@ export interface PartJob {
 
 /** All steps of a job: the checkout, what it takes over, what it runs, caches, the end of what runs in the background, what it hands over. */
 export function stepsOfPart({ job, cut, index, background }: PartJob): readonly WorkflowStep[] {
-  const state = new Translation(background);
+  const state = new Translation(background, job.machine);
   const last = index === cut.parts.length - 1;
   const handsOver = !last || job.handsOver;
   const inherited = job.chain.slice(0, job.chain.length - job.own.length);
@@ -61,12 +64,14 @@ class Translation {
   readonly #secrets = new Set<string>();
   #aws: PlacedStep | null = null;
   readonly #background: BackgroundMode;
+  readonly #machine: RunsOn | null;
   #layer: Layer | null = null;
   #gated = false;
   #number = 0;
 
-  constructor(background: BackgroundMode) {
+  constructor(background: BackgroundMode, machine: RunsOn | null) {
     this.#background = background;
+    this.#machine = machine;
   }
 
   /** Steps that an earlier job ran: only what they say of later ones counts. */
@@ -110,6 +115,16 @@ class Translation {
       const cache: JobCache = { step, number, name: cacheName(step) };
       this.caches.push(cache);
       return [...before, ...restoreCache(cache).map((one) => dressed(one, step, context))];
+    }
+    if (step.kind === 'run' && repeatsBuild(step, this.#machine)) {
+      const kept = buildCache(step);
+      const cache: JobCache = { step: kept, number, name: cacheName(kept) };
+      this.caches.push(cache);
+      const restored = restoreCache(cache).map((one) =>
+        dressed({ ...one, name: `${step.title}: its layers` }, step, context),
+      );
+      const shell = `layer-sh building ${kept.paths.map(argumentWord).join('')} {0}`;
+      return [...before, ...restored, ...steps.map((one) => ({ ...one, shell }))];
     }
     if (step.kind === 'run' && step.mode === 'background') {
       const name = `background-${number}`;

@@ -6,6 +6,9 @@ import type { WorkflowStep } from './workflow.ts';
 /** Where the shell lies in the repository, beside the workflow. */
 export const shellPath = '.github/layer-sh';
 
+/** Where the program lies that shows several websites under one port, where there are some. */
+export const proxyPath = '.github/layer-proxy';
+
 /** Checks the repository out beside the machine's own files: COPY takes from there. */
 export const checkoutStep: WorkflowStep = {
   name: 'check the repository out',

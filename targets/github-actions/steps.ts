@@ -151,8 +151,8 @@ function bare(step: Step, context: StepContext): readonly WorkflowStep[] {
     case 'expose': {
       if (step.protocol === 'tcp')
         return [expanding(['expose', 'tcp', 'tcp', argumentWord(step.inside)], [step.inside], secrets)];
-      const words = ['expose', 'website', step.scheme, argumentWord(step.port), argumentWord(step.path)];
-      return [expanding(words, [step.port, step.path], secrets)];
+      const given = [step.port, step.path, ...(step.rewrite === null ? [] : [step.rewrite])];
+      return [expanding(['expose', 'website', step.scheme, ...given.map(argumentWord)], given, secrets)];
     }
     case 'awsLink': {
       return [credentialsOf(step), { ...call('aws'), name: `${step.title}: from here on` }];

@@ -1,13 +1,19 @@
 import type { Layer, Run, Step } from '../../src/ir/ir.ts';
 import { chainOf } from '../../src/ir/walk.ts';
 import type { StepPlace, Support, SupportTable } from '../../src/target.ts';
-import { envScript, longestRun } from './steps.ts';
+import { repeatsBuild } from './builds.ts';
+import { cacheName, restoreCache } from './cache.ts';
+import { machineOf } from './machine.ts';
+import { envScript, longestRun, translateStep } from './steps.ts';
 
 const native: Support = { level: 'native' };
 const emulated = (how: string): Support => ({ level: 'emulated', how });
 const unsupported = (why: string): Support => ({ level: 'unsupported', why });
 
 const repeated = emulated('it runs from the start every time: a job keeps no state of an earlier run');
+const rebuilt = emulated(
+  "the layers of its images are kept in GitHub's cache, and all else starts anew: a job keeps no state of an earlier run",
+);
 const split = emulated('a job for each copy; the steps above SPLIT run in each of them');
 const hoisted = emulated('a job waits before it starts, so what stands above WAIT waits too');
 const button = emulated(
@@ -16,21 +22,37 @@ const button = emulated(
 const taintedButton = emulated(
   `${button.level === 'emulated' ? button.how : ''}; what the steps with secrets above it wrote is among them, in an artifact that everybody who may read the repository may download`,
 );
-const expose = emulated('the job waits until it answers, but nobody can reach it from outside');
+const expose = emulated(
+  'the job waits until it answers, and its summary says so, but nobody can reach it from outside',
+);
 const tooLong = unsupported(`a step holds ${longestRun} characters at most; move the command into a script`);
+const tooMany = unsupported(
+  `a step holds ${longestRun} characters at most; name directories or globs instead of so many files`,
+);
+
+/** The same thing, where the line that does it is not too long: its words grow with the instruction's arguments. */
+const sized = {
+  usually: native,
+  of: (step: Step, { layer }: StepPlace): Support => {
+    const context = { layer, secrets: [], gated: false, background: 'native', number: 0 } as const;
+    const made =
+      step.kind === 'cache' ? restoreCache({ step, number: 0, name: cacheName(step) }) : translateStep(step, context);
+    return made.some(({ run = '' }) => run.length > longestRun) ? tooMany : native;
+  },
+};
 
 /** What GitHub's runners can do with each step. */
 export const support: SupportTable = {
   run: { usually: native, of: runSupport },
-  copy: native,
-  clone: native,
+  copy: sized,
+  clone: sized,
   env: { usually: native, of: (step) => (envScript(step).length > longestRun ? tooLong : native) },
   buildEnv: native,
-  secretEnv: native,
+  secretEnv: sized,
   workdir: native,
   user: native,
-  setupFile: native,
-  cache: native,
+  setupFile: sized,
+  cache: sized,
   checkpoint: emulated('a job starts from nothing, so there are no snapshots; what CACHE keeps is kept'),
   split: {
     usually: split,
@@ -43,9 +65,10 @@ export const support: SupportTable = {
   awsLink: emulated('the credentials are those of the role that the repository variable AWS_ROLE_ARN names'),
 };
 
-function runSupport(step: Run): Support {
+function runSupport(step: Run, { plan, layer }: StepPlace): Support {
   if (step.command.length > longestRun) return tooLong;
-  return step.mode === 'repeatable' ? repeated : native;
+  if (step.mode !== 'repeatable') return native;
+  return repeatsBuild(step, machineOf(chainOf(plan, layer.id))) ? rebuilt : repeated;
 }
 
 function runsBefore(layer: Layer, index: number): boolean {

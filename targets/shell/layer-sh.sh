@@ -148,6 +148,34 @@ preamble() {
     quoted "$file"
     printf 'if [ ! -e %s ]; then printf "%%s\\n" %s >&2; exit 1; fi\n. %s\n' "$REPLY" "'layer: the setup file '$REPLY' is missing'" "$REPLY"
   done <<<"$LAYER_SETUP"
+  if [ -n "${LAYER_BUILDS:-}" ]; then
+    quoted "$LAYER_BUILDS"
+    printf 'LAYER_BUILDS=%s\n' "$REPLY"
+    declare -f docker
+  fi
+}
+
+# docker …: what "docker" is in a RUN REPEATABLE: images are built by a builder whose cache lies below LAYER_BUILDS, one for each build.
+docker() {
+  local kept all=("$@") out=(--load)
+  case "${1:-} ${2:-}" in
+    'build '*) shift ;;
+    'buildx build' | 'image build') shift 2 ;;
+    *)
+      command docker "$@"
+      return
+      ;;
+  esac
+  if ! command docker buildx inspect layer >/dev/null 2>&1 &&
+    ! command docker buildx create --name layer --driver docker-container >/dev/null; then
+    command docker "${all[@]}"
+    return
+  fi
+  case " $* " in *' --push '* | *' --load '* | *' -o '* | *' --output'*) out=() ;; esac
+  kept=${LAYER_BUILDS:-}/$(printf '%s\0' "$PWD" "$@" | sha256sum | cut -c1-16)
+  command docker buildx build --builder layer "${out[@]}" --cache-from "type=local,src=$kept" --cache-to "type=local,dest=$kept.new,mode=max" "$@" || return
+  # The old cache would grow by what no build uses any more.
+  if [ -d "$kept.new" ]; then rm -rf -- "$kept" && mv -T -- "$kept.new" "$kept"; fi
 }
 
 # machine FILE: runs FILE as a RUN, in a session of its own, and passes signals on to all of it. Ends as it ends; what it leaves running stays.
@@ -297,9 +325,24 @@ git_in() {
   git -c safe.directory='*' -c log.showSignature=false -C "$tree" "$@"
 }
 
+# show_website SCHEME: what expose found is shown under the port that all websites of the job share.
+proxied=7080
+show_website() {
+  if cut -f 3 -- "$books/routes" 2>/dev/null | grep -qxF -- "$at"; then fail "EXPOSE: another website is shown at $at"; fi
+  printf '%s\t%s\t%s\t%s\n' "$1" "$port" "$at" "$rewrite" >>"$books/routes"
+  if [ -f "$books/proxy" ]; then return; fi
+  setsid python3 /usr/local/bin/layer-proxy "$proxied" "$books/routes" >"$books/proxy" 2>&1 </dev/null &
+  until (exec 3<>"/dev/tcp/localhost/$proxied") 2>/dev/null; do
+    if [ "$SECONDS" -ge 120 ] || ! kill -0 "$!" 2>/dev/null; then fail "EXPOSE: port $proxied is taken, which all websites are shown under: $(tail -n 1 "$books/proxy")"; fi
+    sleep 0.1
+  done
+}
+
 case "${1:-}" in
   begin) # the machine before the first instruction: the variables that only git knows, the repository as COPY takes it
     install -m 755 -- "$0" /usr/local/bin/layer-sh
+    proxy=$(dirname -- "$0")/layer-proxy
+    if [ -f "$proxy" ]; then install -m 755 -- "$proxy" /usr/local/bin/layer-proxy; fi
     persist GIT_SHORT_COMMIT "${GIT_COMMIT:0:12}"
     persist GIT_TAG "$(git_in "$LAYER_REPO" describe --always "$GIT_COMMIT" 2>/dev/null)"
     persist GIT_COMMIT_TITLE "$(git_in "$LAYER_REPO" log -1 --no-color --format=%s "$GIT_COMMIT" -- 2>/dev/null)"
@@ -307,7 +350,7 @@ case "${1:-}" in
     persist SUBDOMAIN "$subdomain"
     if [ -f "$LAYER_REPO/.layerignore" ]; then
       git_in "$LAYER_REPO" ls-files -z -c -i -X .layerignore | (cd -- "$LAYER_REPO" && xargs -0 -r rm -f --)
-      find "$LAYER_REPO" -mindepth 1 -name .git -prune -o -type d -empty -delete
+      find "$LAYER_REPO" -mindepth 1 -name .git -prune -o -type d -print0 | sort -rz | xargs -0 -r rmdir --ignore-fail-on-non-empty --
     fi
     as_copied "$LAYER_REPO"
     if [ -d /etc/apt/apt.conf.d ]; then echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/90layer; fi
@@ -427,6 +470,12 @@ case "${1:-}" in
     ;;
   unskip) persist LAYER_SKIP false ;;
   skipped) if [ "$LAYER_SKIP" = true ]; then echo 'skip=true' >>"$GITHUB_OUTPUT"; fi ;;
+  building) # building DIRECTORY FILE: a RUN whose images are built with what DIRECTORY keeps
+    mkdir -p -- "$2"
+    chmod 1777 -- "$2"
+    LAYER_BUILDS=$2
+    machine "$3"
+    ;;
   background) # background NAME FILE: FILE stays up. It has failed only where it ends with an error within two seconds.
     rm -f -- "$books/$2.exit"
     SECONDS=0
@@ -453,22 +502,30 @@ case "${1:-}" in
   stop) # stop CALLER: ends what the layer-sh of that process id runs
     if [ -f "$books/session-$2" ]; then stop_session "$(cat "$books/session-$2")"; fi
     ;;
-  expose) # expose website|tcp SCHEME PORT [PATH]: something answers there within two minutes
+  expose) # expose website|tcp SCHEME PORT [PATH [REWRITE]]: something answers there within two minutes
     expand "$4"
     port=$REPLY
     case "$port" in '' | *[!0-9]*) fail "EXPOSE: a port is a number from 1 to 65535, and this is \"$port\"" ;; esac
+    expand "${5:-}"
+    at=$REPLY
+    expand "${6:-}"
+    rewrite=$REPLY
     SECONDS=0
     until
       if [ "$2" = tcp ]; then
         (exec 3<>"/dev/tcp/localhost/$port") 2>/dev/null
-      else curl -sk -o /dev/null --max-time 30 "$3://localhost:$port/"; fi
+      else curl -gsk -o /dev/null --max-time 30 --path-as-is -- "$3://localhost:$port${rewrite:-$at}"; fi
     do
       if [ "$SECONDS" -ge 120 ]; then fail "EXPOSE: nothing answers on port $port after two minutes"; fi
       sleep 0.5
     done
-    expand "${5:-}"
+    if [ "$2" = website ] && [ "${EXPOSE_WEBSITE_HOST:-}" = "localhost:$proxied" ]; then show_website "$3"; fi
     if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then
-      printf -- '- `%s` answered on the runner while the job ran; nobody can reach it from outside\n' "$3://localhost:$port$REPLY" >>"$GITHUB_STEP_SUMMARY"
+      {
+        printf -- '- `%s` answered on the runner while the job ran; nobody can reach it from outside' "$3://localhost:$port${rewrite:-$at}"
+        if [ -f "$books/routes" ] && [ "$2" = website ]; then printf '. In the job it is `%s`, too' "http://$EXPOSE_WEBSITE_HOST$at"; fi
+        echo
+      } >>"$GITHUB_STEP_SUMMARY"
     fi
     ;;
   memory) # memory BYTES: says where the runner has less

@@ -47,6 +47,12 @@ under another name.`,
     explain: `A job's own token reads no other private repository. CLONE uses the repository secret LAYER_CLONE_TOKEN for
 https://github.com/… where there is one; public repositories need none.`,
   }),
+  'github/deployment-host': entry<object>({
+    severity: 'warning',
+    message: () => 'DEPLOYMENT_HOST is set only where the repository has a variable of this name',
+    explain: `GitHub knows no host that a branch is deployed to. Give the repository a variable DEPLOYMENT_HOST (Settings, Secrets and
+variables, Actions, Variables); without it, the name is not set in a job, as it is not set on a person's machine.`,
+  }),
   'github/hidden': entry<object>({
     severity: 'warning',
     message: () => 'LABEL status=hidden: GitHub shows the check of every job',

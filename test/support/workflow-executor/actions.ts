@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { configureAws, type Identity } from './aws.ts';
 import type { JobMachine } from './machine.ts';
 
 /** What the actions that emitted workflows use find outside of their job. */
@@ -11,6 +12,8 @@ export interface ActionWorld {
   /** Where caches and artifacts are kept: of several runs, of one. */
   readonly caches: string;
   readonly artifacts: string;
+  /** Where a job's identity can be had and used; null where nobody gives it any. */
+  readonly identity: Identity | null;
 }
 
 export interface ActionCall {
@@ -18,10 +21,24 @@ export interface ActionCall {
   readonly with: Readonly<Record<string, string>>;
   readonly machine: JobMachine;
   readonly world: ActionWorld;
+  /** The scopes of the job's token. */
+  readonly permissions: Readonly<Record<string, string>>;
 }
 
-/** Does what an action does, for those that workflows are compiled to; its outputs. Throws where it fails. */
-export async function runAction(call: ActionCall): Promise<Readonly<Record<string, string>>> {
+/** What an action leaves: outputs, variables for the steps behind it, and texts that the log must not show. */
+export interface ActionEnd {
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly masks?: readonly string[];
+}
+
+/** Does what an action does, for those that workflows are compiled to. Throws where it fails. */
+export async function runAction(call: ActionCall): Promise<ActionEnd> {
+  if (call.name === 'aws-actions/configure-aws-credentials') return configureAws(call);
+  return { outputs: await outputsOf(call) };
+}
+
+async function outputsOf(call: ActionCall): Promise<Readonly<Record<string, string>>> {
   switch (call.name) {
     case 'actions/checkout':
       return checkout(call);

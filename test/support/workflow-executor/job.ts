@@ -23,6 +23,7 @@ export interface RawJob {
   readonly needs?: readonly string[];
   readonly container?: { readonly image: string };
   readonly environment?: { readonly name: string };
+  readonly permissions?: Readonly<Record<string, string>>;
   readonly outputs?: Readonly<Record<string, string>>;
   readonly strategy?: { readonly matrix: Readonly<Record<string, readonly unknown[]>> };
   readonly env?: Readonly<Record<string, unknown>>;
@@ -163,7 +164,11 @@ class Job {
     if (!/^[0-9a-f]{40}$/.test(commit)) throw new Error(`${uses} is not pinned`);
     try {
       const { world } = this.#run;
-      const outputs = await runAction({ name, with: this.#texts(given), machine: this.#machine, world });
+      const permissions = this.#run.job.permissions ?? {};
+      const call = { name, with: this.#texts(given), machine: this.#machine, world, permissions };
+      const { outputs, env: set = {}, masks = [] } = await runAction(call);
+      Object.assign(this.#env, set);
+      for (const text of masks) this.#masks.add(text);
       this.#steps[id] = { outputs: { ...outputs }, outcome: 'success', conclusion: 'success' };
       return 'success';
     } catch (error) {

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { parseAsGithub } from '../workflow/parse.ts';
 import { evaluate, interpolate, isTrue, textOf, type Contexts, type Status } from './expressions.ts';
 import type { OwnAction } from './own-action.ts';
+import type { Identity } from './aws.ts';
 import { runJob, type JobResult, type OutputLine, type RawJob } from './job.ts';
 
 /** What a repository on GitHub has beside its files. */
@@ -25,6 +26,12 @@ export interface WorkflowRun {
   readonly apiExtra?: string;
   /** Directories of the host that the machines have at the same place. */
   readonly visible?: readonly string[];
+  /** Programs that a hosted runner has and the base has not. */
+  readonly programs?: Readonly<Record<string, string>>;
+  /** Variables of the repository. */
+  readonly vars?: Readonly<Record<string, string>>;
+  /** Where jobs get tokens that say who they are, and AWS takes them. */
+  readonly identity?: Identity;
   /** This project's own action, where jobs use it. */
   readonly ownAction?: OwnAction;
   /** Environments: how many must review, and what they say. One that is not here does not exist. */
@@ -48,6 +55,7 @@ export async function runWorkflow(run: WorkflowRun): Promise<WorkflowResult> {
     repository: run.repository,
     caches: join(run.scratch, 'caches'),
     artifacts: join(run.scratch, `artifacts-${run.number ?? 1}`),
+    identity: run.identity ?? null,
   };
   mkdirSync(world.caches, { recursive: true });
   mkdirSync(world.artifacts);
@@ -75,7 +83,7 @@ export async function runWorkflow(run: WorkflowRun): Promise<WorkflowResult> {
       const decided = decide(rawJob, { run, contexts: legContexts });
       if (decided !== null) legs.push(decided);
       else {
-        const programs = { gh: ghProgram(run) };
+        const programs = { gh: ghProgram(run), ...run.programs };
         const workflowEnv = raw.env ?? {};
         legs.push(
           await runJob({
@@ -171,7 +179,7 @@ function contextsOf(run: WorkflowRun): Contexts {
       },
     },
     inputs: run.apiExtra === undefined ? {} : { api_extra: run.apiExtra },
-    vars: {},
+    vars: { ...run.vars },
     secrets: { ...run.secrets },
     runner: { os: 'Linux' },
   };

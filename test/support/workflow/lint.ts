@@ -55,7 +55,7 @@ export function shellcheck(scripts: ReadonlyMap<string, string>): readonly strin
   }
 }
 
-/** The scripts of a workflow that we wrote ourselves, by job and step: all but the commands of RUN and the values of ENV, which are the user's. */
+/** All scripts of a workflow, by job and step: ours, and the commands of RUN as they are emitted. */
 export function scriptsOf(text: string): ReadonlyMap<string, string> {
   const { jobs } = parse(text) as { jobs: Record<string, { steps: readonly Record<string, string>[] }> };
   const scripts = new Map<string, string>();

@@ -120,6 +120,10 @@ describe('a workflow', () => {
   it.each([
     ['FROM vm/ubuntu:22.04\nSPLIT 257\nRUN x\n', /256 copies/],
     [`${from}RUN ${'x'.repeat(21_001)}\n`, /21000 characters/],
+    [
+      `${from}CACHE ${Array.from({ length: 2000 }, (_none, index) => `/a-directory/${index}`).join(' ')}\n`,
+      /name directories or globs/,
+    ],
     [`${from}RUN BACKGROUND x\nBUTTON go?\nRUN y\n`, /does not reach it/],
     [`${from}${'RUN BACKGROUND x\n'.repeat(11)}`, /this is the eleventh/],
   ])('is refused where GitHub cannot do it: %#', async (text, why) => {

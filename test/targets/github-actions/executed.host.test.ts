@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { defaultOptions } from '../../../targets/index.ts';
 import { debianBase } from '../../support/base-machine.ts';
+import { startIdentity } from '../../support/workflow-executor/aws.ts';
 import { ownLines, type WorkflowResult } from '../../support/workflow-executor/run-workflow.ts';
 import { Stage } from './stage.ts';
 
@@ -113,6 +114,114 @@ RUN curl -fs localhost:8080/page "http://$EXPOSE_WEBSITE_HOST/page"
     expect(run.jobs['main-layerfile']?.legs[0]?.summary).toContain('http://localhost:8080/');
     expect(printed(run, 'bad')).not.toContain('never');
     expect(printed(run, 'fine')).toContain('on');
+  });
+
+  it('shows several websites under one port, each at its path', async () => {
+    const stage = new Stage({
+      Layerfile: `FROM vm/ubuntu:22.04
+COPY site /srv
+WORKDIR /srv
+RUN BACKGROUND exec python3 -m http.server --directory front 8080
+RUN BACKGROUND exec python3 -m http.server --directory api 8081
+EXPOSE WEBSITE localhost:8080
+ENV PORT=8081
+EXPOSE WEBSITE localhost:$PORT /api /v1
+EXPOSE TCP 15432 8081
+SPLIT 2
+EXPOSE WEBSITE 8080 /copy$SPLIT /
+RUN for at in front.txt api/back.txt api/none copy$SPLIT/front.txt; do curl -s -w ' %{http_code}\\n' -o - "http://$EXPOSE_WEBSITE_HOST/$at" | tail -n 1; done
+`,
+      'site/front/front.txt': 'the front',
+      'site/api/v1/back.txt': 'the back',
+    });
+    const run = await stage.onGithub({});
+    expect(results(run)).toEqual({ 'main-layerfile': 'success' });
+    const answers = ['the front 200', 'the back 200', ' 404', 'the front 200'];
+    const said = printed(run, 'main-layerfile').filter((line) => / \d{3}$/.test(line));
+    expect(said.map((line) => line.replace(/^<.*> /, ' '))).toEqual([...answers, ...answers]);
+    const summary = run.jobs['main-layerfile']?.legs[1]?.summary ?? '';
+    expect(summary).toContain('`http://localhost:8081/v1` answered');
+    expect(summary).toContain('`http://localhost:7080/api`');
+    expect(summary).toContain('`tcp://localhost:8081` answered');
+  });
+
+  it('takes what .layerignore leaves out for not there', async () => {
+    const stage = new Stage({
+      Layerfile: `FROM vm/debian:12\nCOPY . .\nRUN find . -mindepth 1 | sort\n`,
+      '.layerignore': '*.log\n!keep.log\n/docs/\nnode_modules\n.github\n"a b"\n',
+      'keep.log': '',
+      'drop.log': '',
+      'docs/page.md': '',
+      'web/docs/page.md': '',
+      'web/node_modules/x/index.js': '',
+      'a\nb.log': '',
+    });
+    const native = stage.natively();
+    const copied = native.events
+      .filter(({ kind }) => kind === 'stepOutput')
+      .map(({ text = '' }) => text)
+      .join('');
+    const run = await stage.onGithub({});
+    expect(printed(run, 'main-layerfile')).toEqual(copied.trimEnd().split('\n'));
+    expect(copied.split('\n')).toContain('./web/docs/page.md');
+  });
+
+  it('asks AWS for the credentials of a role, hides them, and keeps them from the steps above', async () => {
+    const role = {
+      arn: 'arn:aws:iam::123456789012:role/layer',
+      accessKeyId: 'ASIACANARY0000',
+      secretAccessKey: 'canary/161803398874989',
+      sessionToken: 'canary-session-271828',
+    };
+    await using identity = await startIdentity(role);
+    const stage = new Stage({
+      'base/Layerfile':
+        'FROM vm/debian:12\nRUN echo "before ${AWS_ACCESS_KEY_ID-unset}"\nAWS link --region=eu-west-1\nRUN echo "$AWS_REGION $AWS_DEFAULT_REGION"\n',
+      Layerfile: `FROM /base
+RUN echo "$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY $AWS_SESSION_TOKEN"; echo -n "$AWS_SECRET_ACCESS_KEY" | wc -c
+BUTTON on?
+RUN echo -n "$AWS_SESSION_TOKEN" | wc -c
+`,
+    });
+    const environments = { 'layer-main-layerfile': { reviewers: 1, decision: 'approve' as const } };
+    const run = await stage.onGithub({ identity, environments, vars: { AWS_ROLE_ARN: role.arn } });
+    const above = ['before unset', 'eu-west-1 eu-west-1'];
+    expect(printed(run, 'main-layerfile')).toEqual([...above, '*** *** ***', '22']);
+    expect(printed(run, 'main-layerfile-after-button')).toEqual([...above, '21']);
+    expect(everything(run)).not.toContain('canary');
+    expect(identity.asked.filter((one) => one.startsWith('GET /token'))).toHaveLength(2);
+    const unnamed = await stage.onGithub({ identity });
+    expect(results(unnamed)).toMatchObject({ 'main-layerfile': 'failure' });
+    expect(everything(unnamed)).toContain('Could not load credentials');
+  });
+
+  it("keeps the layers of images that RUN REPEATABLE builds in GitHub's cache", async () => {
+    // What a hosted runner's Docker does with the caches of a build, as far as a file shows it.
+    const docker = `#!/bin/bash
+case "$1 $2" in
+  'buildx inspect') test -e /run/builder ;;
+  'buildx create') touch /run/builder ;;
+  'buildx build')
+    for word in "$@"; do case "$word" in type=local,src=*) from=\${word#*src=} ;; type=local,dest=*) to=\${word#*dest=} to=\${to%%,*} ;; esac; done
+    if [ -e "$from/layers" ]; then echo "cached: $(cat "$from/layers")"; fi
+    mkdir -p "$to" && echo "built \${*: -1}" >"$to/layers"
+    echo "\${*: -3}"
+    ;;
+  *) echo "docker $*" ;;
+esac
+`;
+    const stage = new Stage({
+      Layerfile: `FROM vm/ubuntu:22.04
+RUN REPEATABLE docker build -t app one && (cd /srv && docker buildx build -t "app 2" --push two) && docker push app
+RUN docker build -t plain .
+`,
+    });
+    const first = await stage.onGithub({ programs: { docker } });
+    const said = ['-t app one', 'app 2 --push two', 'docker push app', 'docker build -t plain .'];
+    expect(printed(first, 'main-layerfile')).toEqual(said);
+    const [one = '', two = '', ...rest] = said;
+    const second = await stage.onGithub({ programs: { docker } });
+    expect(printed(second, 'main-layerfile')).toEqual(['cached: built one', one, 'cached: built two', two, ...rest]);
   });
 
   const button = {

@@ -1,12 +1,18 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { printDiagnostics } from '../../support/diagnostics-text.ts';
+import { scriptsOf, shellcheck } from '../../support/workflow/lint.ts';
 import { emitted, faults } from './emitted.ts';
 
 const root = fileURLToPath(new URL('../../../fixtures/compile/', import.meta.url));
 const update = process.env['UPDATE_GOLDENS'] === '1';
+
+/** What shellcheck says of commands that show what a lint is about; of all other scripts it has nothing to say. */
+const wrongOnPurpose: Readonly<Record<string, readonly string[]>> = {
+  'lint-shell-state': ['SC2034', 'SC2155', 'SC2164', 'SC2164', 'SC2164'],
+};
 
 /** What each repository of fixtures/compile becomes: `expected/github/layer.yml`, and `diagnostics.txt` beside it for what differs or is refused. */
 describe('fixtures/compile', () => {
@@ -23,6 +29,8 @@ async function tell(story: string): Promise<void> {
   compare(join(golden, 'diagnostics.txt'), found.length === 0 ? null : printDiagnostics(found));
   if (text === '') return;
   expect(await faults(text)).toEqual([]);
+  const codes = shellcheck(scriptsOf(text)).map((finding) => / (SC\d+) /.exec(finding)?.[1]);
+  expect(codes.sort()).toEqual(wrongOnPurpose[basename(story)] ?? []);
   expect((await emitted(entries)).text).toBe(text);
 }
 
