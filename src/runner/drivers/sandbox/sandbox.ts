@@ -8,7 +8,7 @@ import type { Hierarchies } from './cgroup.ts';
 import { canFollowProcesses, findHierarchies, MachineCgroups } from './cgroup.ts';
 import { SandboxMachine } from './machine.ts';
 import { machineScratch } from './machine-directory.ts';
-import { slirpResolvConf, startSlirp } from './network.ts';
+import { slirpResolvConf, startSlirp } from '../slirp.ts';
 import { ownedName } from './owner.ts';
 import type { Probe } from './probe.ts';
 import { probeSandbox } from './probe.ts';
@@ -92,7 +92,7 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
     await (await server)?.[Symbol.asyncDispose]();
   });
   if (spec.network === 'outward') {
-    const network = await startSlirp(agent.hostPid, signal);
+    const network = await startSlirp({ hostPid: agent.hostPid, network: '10.0.2.0/24', signal });
     if ('why' in network) parts.warn(`machines have no network: ${network.why}`);
     else started.use(network);
   }
@@ -132,7 +132,7 @@ function prepare(spec: MachineSpec): void {
     writeFileSync(join(etc, name), text);
     chmodSync(join(etc, name), 0o644);
   };
-  write('resolv.conf', spec.network === 'outward' ? slirpResolvConf : '');
+  write('resolv.conf', spec.network === 'outward' ? slirpResolvConf('10.0.2.0/24') : '');
   write('hostname', `${spec.hostname}\n`);
   write('hosts', `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${spec.hostname}\n`);
 }

@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MachineLost } from '../../driver.ts';
+import { GuestAgent } from './agent.ts';
 import type { Accelerator, Board } from './arguments.ts';
 import { processorModel, qemuVersion } from './identity.ts';
 import type { BootFiles } from './launch.ts';
@@ -30,7 +31,7 @@ const candidates: readonly { readonly kind: Accelerator; readonly board: Board; 
 const probeMemoryBytes = 256 * 2 ** 20;
 
 /**
- * Boots a guest with each of what this host may have until one says something on its port `agent`. Remembered in `directory` for this boot of the host, this
+ * Boots a guest with each of what this host may have until one's agent answers. Remembered in `directory` for this boot of the host, this
  * QEMU and this kernel. Rejects where aborted; a host without QEMU has failures only.
  */
 export async function probeAccelerator(options: {
@@ -101,12 +102,13 @@ async function hearGuest(options: {
     network: 'none',
     signal: AbortSignal.any([signal, limit]),
   });
-  const first = Promise.withResolvers<null>();
-  machine.agentStream.once('data', () => first.resolve(null));
   machine.fuseStream.resume();
-  const why = await Promise.race([first.promise, machine.gone]);
-  if (limit.aborted) throw new MachineLost(`a guest said nothing for ${limitMs / 1000} s`);
-  if (why !== null) throw new MachineLost(why);
+  try {
+    await GuestAgent.connect(machine.agentStream, { state: null, signal: limit });
+  } catch (error) {
+    if (limit.aborted) throw new MachineLost(`a guest did not come up in ${limitMs / 1000} s`);
+    throw error;
+  }
 }
 
 function parseProbe(text: string): AcceleratorProbe | null {

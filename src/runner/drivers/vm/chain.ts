@@ -1,24 +1,25 @@
+import { StateUnusable } from '../../driver.ts';
 import { join } from 'node:path';
 import type { ReadRecord } from './machine-record.ts';
 import { readRecord } from './machine-record.ts';
 import type { MemoryLevel } from './memory-reader.ts';
 import { openLevel } from './memory-reader.ts';
 import { pageBytes } from './page-index.ts';
-import { UnusableState, verifySaved } from './saved-file.ts';
+import { readSaved, verifySaved } from './saved-file.ts';
 
 /** A level of a chain, whose record has been read. */
 export interface Level extends ReadRecord {
   readonly directory: string;
 }
 
-/** The levels in these directories, the oldest first. Throws `UnusableState` where they are not whole, or not one above the other. */
+/** The levels in these directories, the oldest first. Throws `StateUnusable` where they are not whole, or not one above the other. */
 export function readChain(directories: readonly string[]): readonly [Level, ...Level[]] {
   const levels: Level[] = [];
   for (const directory of directories) {
     const read = readRecord(directory);
-    if (read === null) throw new UnusableState(`${directory} holds no whole record of a machine`);
+    if (read === null) throw new StateUnusable(`${directory} holds no whole record of a machine`);
     if (read.record.parent !== (levels.at(-1)?.digest ?? null)) {
-      throw new UnusableState(`${directory} was not saved above the level before it`);
+      throw new StateUnusable(`${directory} was not saved above the level before it`);
     }
     levels.push({ ...read, directory });
   }
@@ -56,4 +57,11 @@ export async function verifyImage(level: MemoryLevel): Promise<void> {
 /** Where a level's memory image lies; null where its memory is in blocks. */
 export function imagePath(level: Level): string | null {
   return 'image' in level.record.files ? join(level.directory, 'image') : null;
+}
+
+/** A file of the caller's own that was kept beside a level. Rejects with `StateUnusable` where it is damaged, or was not kept. */
+export async function readKept(directory: string, name: string): Promise<Buffer> {
+  const record = readRecord(directory)?.record.files[name];
+  if (record === undefined) throw new StateUnusable(`${directory} holds no ${name}`);
+  return await readSaved(directory, name, record);
 }

@@ -14,7 +14,7 @@ export interface FlattenedMemory extends AsyncDisposable {
 
 /**
  * Makes one file of a chain's memory in `directory`, which is empty. Machines loaded with it share its pages; it is never written again. Throws
- * `UnusableState` where a file of the chain is damaged.
+ * `StateUnusable` where a file of the chain is damaged.
  */
 export async function flattenMemory(options: {
   readonly chain: readonly string[];

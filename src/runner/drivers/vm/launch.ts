@@ -6,7 +6,7 @@ import { liveImage, qemuArguments } from './arguments.ts';
 import type { QemuProcess, QemuUser } from './process.ts';
 import { channelDescriptors, firstFileDescriptor, startQemu } from './process.ts';
 import { emptyQcow2, readQcow2Header } from './qcow2.ts';
-import { UnusableState } from './saved-file.ts';
+import { MachineLost, StateUnusable } from '../../driver.ts';
 
 /** A file that machines are booted from, immutable. */
 export interface BootFile {
@@ -35,7 +35,7 @@ export interface Launched {
 
 /**
  * Starts QEMU in `directory`, which is empty, and becomes its alone. `memoryImage` is exactly as long as the guest's memory; it is mapped privately and
- * never written. Throws `UnusableState` where an image is none of ours.
+ * never written. Throws `StateUnusable` where an image is none of ours.
  */
 export function launch(options: {
   readonly program: string;
@@ -60,7 +60,7 @@ export function launch(options: {
   const virtualBytes = sizeOfDisk(disks[0] ?? -1, files.disk);
   for (const [n, { path, format }] of images.entries()) {
     if (format === 'qcow2' && readHeader(disks[n] ?? -1) === null)
-      throw new UnusableState(`${path} is no image of ours`);
+      throw new StateUnusable(`${path} is no image of ours`);
   }
   const user = chooseUser(facts);
   const live = join(options.directory, liveImage(0));
@@ -111,7 +111,7 @@ function chooseUser(facts: MachineFacts): QemuUser | null {
 function sizeOfDisk(descriptor: number, disk: DiskFile): number {
   if (disk.format === 'raw') return statSync(disk.path).size;
   const header = readHeader(descriptor);
-  if (header === null) throw new UnusableState(`${disk.path} is no qcow2 image of ours`);
+  if (header === null) throw new MachineLost(`${disk.path} is no qcow2 image that can be a base's disk`);
   return header.virtualBytes;
 }
 

@@ -18,7 +18,7 @@ export interface MemoryLevel {
   readonly index: PageIndex;
 }
 
-/** Reads a level's index. Throws `UnusableState` where it is damaged. */
+/** Reads a level's index. Throws `StateUnusable` where it is damaged. */
 export async function openLevel(directory: string, record: MachineRecord): Promise<MemoryLevel> {
   const file = record.files['pages'];
   const index = file === undefined ? null : decodePageIndex(await readSaved(directory, 'pages', file));
@@ -31,7 +31,7 @@ export type PageTaker = (first: number, content: Buffer | number) => void;
 
 /**
  * Gives what the levels, the lowest first, say of the memory: each page once, as the topmost level has it; the pages of an image level are not given,
- * only those above it. Returns what is known of each page then. Throws `UnusableState` where a file is damaged, which may be found after pages of it
+ * only those above it. Returns what is known of each page then. Throws `StateUnusable` where a file is damaged, which may be found after pages of it
  * were given.
  */
 export async function readLevels(levels: readonly MemoryLevel[], take: PageTaker): Promise<PageDigests> {

@@ -11,7 +11,8 @@ import { readLevels } from './memory-reader.ts';
 import { PageDigests } from './page-digests.ts';
 import { pageBytes } from './page-index.ts';
 import { channelDescriptors } from './process.ts';
-import { damaged, readSaved, UnusableState } from './saved-file.ts';
+import { StateUnusable } from '../../driver.ts';
+import { damaged, readSaved } from './saved-file.ts';
 import type { Subject } from './snapshot.ts';
 import { identify, start } from './start.ts';
 import type { MachineOptions } from './virtual-machine.ts';
@@ -24,31 +25,18 @@ export interface RestoreOptions extends MachineOptions {
   readonly memory?: FlattenedMemory;
 }
 
-/** A machine as it was when the last level of its chain was saved, but running; or, for a person, why that chain cannot be loaded. */
-export type Restored =
-  { readonly kind: 'machine'; readonly machine: VirtualMachine } | { readonly kind: 'unusable'; readonly why: string };
-
 /**
  * Loads a saved machine into a new QEMU and lets it run; every file of its chain has been compared with its recorded digest by then. Rejects with
- * `MachineLost` where QEMU ends meanwhile.
+ * `StateUnusable` where that cannot be, with `MachineLost` where QEMU ends meanwhile.
  */
-export async function restoreMachine(options: RestoreOptions): Promise<Restored> {
+export async function restoreMachine(options: RestoreOptions): Promise<VirtualMachine> {
   options.signal.throwIfAborted();
-  try {
-    return { kind: 'machine', machine: await load(options) };
-  } catch (error) {
-    if (error instanceof UnusableState) return { kind: 'unusable', why: error.message };
-    throw error;
-  }
-}
-
-async function load(options: RestoreOptions): Promise<VirtualMachine> {
   const chain = readChain(options.chain);
   const top = chain.at(-1) ?? chain[0];
   const present = await identify(options);
   for (const { record } of chain) {
     const difference = identityDifference(record.identity, present);
-    if (difference !== null) throw new UnusableState(`${top.directory} was saved by another machine: ${difference}`);
+    if (difference !== null) throw new StateUnusable(`${top.directory} was saved by another machine: ${difference}`);
   }
   if (options.memory && options.memory.level !== top.digest) throw new Error('flattened memory of another chain');
   const verified = verifyDisks(chain);

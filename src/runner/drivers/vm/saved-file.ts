@@ -4,28 +4,24 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { StateUnusable } from '../../driver.ts';
 import type { FileRecord } from './machine-record.ts';
-
-/** A saved machine cannot be used: something of it is missing, damaged or of another host. The message is for a person. */
-export class UnusableState extends Error {
-  override readonly name = 'UnusableState';
-}
 
 const chunkBytes = 2 ** 20;
 
-/** Opens a saved file. Throws `UnusableState` where it is not there, no plain file, or not as long as recorded. */
+/** Opens a saved file. Throws `StateUnusable` where it is not there, no plain file, or not as long as recorded. */
 export async function openSaved(directory: string, name: string, record: FileRecord): Promise<FileHandle> {
   const path = join(directory, name);
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
-    throw new UnusableState(`${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}`);
+    throw new StateUnusable(`${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}`);
   });
   const { size } = await file.stat();
   if (size === record.bytes) return file;
   await file.close();
-  throw new UnusableState(`${path} has ${size} bytes, not ${record.bytes}`);
+  throw new StateUnusable(`${path} has ${size} bytes, not ${record.bytes}`);
 }
 
-/** Reads a small saved file. Throws `UnusableState` where it is not what was recorded. */
+/** Reads a small saved file. Throws `StateUnusable` where it is not what was recorded. */
 export async function readSaved(directory: string, name: string, record: FileRecord): Promise<Buffer> {
   await using file = await openSaved(directory, name, record);
   const bytes = await file.readFile();
@@ -38,7 +34,7 @@ const verified = new Map<string, string>();
 
 /**
  * Reads a saved file that others have opened, and compares it with its digest; once in this process, as long as its status says that nobody wrote it.
- * `ranges`: the parts that count, all of it where absent. Throws `UnusableState` where it differs.
+ * `ranges`: the parts that count, all of it where absent. Throws `StateUnusable` where it differs.
  */
 export async function verifySaved(options: {
   readonly directory: string;
@@ -57,8 +53,8 @@ export async function verifySaved(options: {
   verified.set(record.sha256, content);
 }
 
-export function damaged(directory: string, name: string): UnusableState {
-  return new UnusableState(`${join(directory, name)} is not what was saved: its digest differs`);
+export function damaged(directory: string, name: string): StateUnusable {
+  return new StateUnusable(`${join(directory, name)} is not what was saved: its digest differs`);
 }
 
 /** The digest of a file's content, which nobody writes any more. */

@@ -44,6 +44,8 @@ export interface Subject {
   /** QEMU's working directory. */
   readonly directory: string;
   readonly virtualBytes: number;
+  /** Why it has no way out although it was to have one; null where all is well. */
+  readonly networkFault: string | null;
 }
 
 const stateName = 'state';

@@ -3,6 +3,7 @@ import type { MachineIdentity } from './identity.ts';
 import { processorModel, qemuVersion, savedFormat } from './identity.ts';
 import { launch } from './launch.ts';
 import { Qmp } from './qmp.ts';
+import { connectOwnNetwork, enterOwnNetwork } from './outward.ts';
 import type { Subject } from './snapshot.ts';
 import type { MachineOptions } from './virtual-machine.ts';
 
@@ -52,13 +53,14 @@ export async function start(
     facts: state.identity.facts,
     ...{ directory, network },
     ...{ disks: state.disks, memoryImage: state.memoryImage, incoming: state.incoming },
-    enter: [],
+    enter: network === 'outward' ? await enterOwnNetwork(directory) : [],
   });
   options.signal.addEventListener('abort', process.kill, { once: true });
   void process.gone.then(() => options.signal.removeEventListener('abort', process.kill));
   try {
     const qmp = await Qmp.connect(process.control, process.gone);
-    return { process, qmp, user, identity: state.identity, directory, virtualBytes };
+    const networkFault = network === 'outward' ? await connectOwnNetwork(process, options.signal) : null;
+    return { process, qmp, user, identity: state.identity, directory, virtualBytes, networkFault };
   } catch (error) {
     process.kill();
     await process.gone;

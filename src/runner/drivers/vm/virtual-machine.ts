@@ -44,6 +44,8 @@ export class VirtualMachine implements AsyncDisposable {
   readonly qmp: Qmp;
   readonly identity: MachineIdentity;
   readonly pid: number;
+  /** Why it has no way out although it was to have one; null where all is well. */
+  readonly networkFault: string | null;
   readonly #kill: () => void;
   readonly #snapshots: Snapshots;
   #turn: Promise<unknown> = Promise.resolve();
@@ -56,6 +58,7 @@ export class VirtualMachine implements AsyncDisposable {
     this.qmp = subject.qmp;
     this.identity = subject.identity;
     this.pid = subject.process.pid;
+    this.networkFault = subject.networkFault;
     this.#kill = subject.process.kill;
     this.#snapshots = new Snapshots(subject, newest);
   }

@@ -1,23 +1,30 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** slirp4netns answers DNS there. */
-export const slirpResolvConf = 'nameserver 10.0.2.3\n';
+/** slirp4netns's networks: of a sandbox, and of what stands around a virtual machine, whose own user network has the first. */
+export type SlirpNetwork = '10.0.2.0/24' | '10.0.4.0/24';
+
+/** What /etc/resolv.conf says in a network: slirp4netns answers there. */
+export function slirpResolvConf(network: SlirpNetwork): string {
+  return `nameserver ${network.replace('.0/24', '.3')}\n`;
+}
 
 /**
  * Connects the network namespace of a process with the outside by slirp4netns (its manual: the host's loopback is 10.0.2.2 unless disabled).
  * Where it does not come up, what it printed (or that it is missing).
  */
-export async function startSlirp(
-  hostPid: number,
-  signal: AbortSignal,
-): Promise<AsyncDisposable | { readonly why: string }> {
+export async function startSlirp(options: {
+  readonly hostPid: number;
+  readonly network: SlirpNetwork;
+  readonly signal: AbortSignal;
+}): Promise<AsyncDisposable | { readonly why: string }> {
+  const { hostPid, network, signal } = options;
   signal.throwIfAborted();
   const child = spawn(
     'setpriv',
     [
       ...['--pdeathsig', 'KILL', '--', 'slirp4netns', '--configure', '--mtu=65520', '--disable-host-loopback'],
-      ...['--ready-fd=3', '--exit-fd=4', String(hostPid), 'tap0'],
+      ...[`--cidr=${network}`, '--ready-fd=3', '--exit-fd=4', String(hostPid), 'tap0'],
     ],
     { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'], detached: true },
   );
