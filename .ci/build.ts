@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 /** The programs in dist/, beside `layer` itself: what a process of its own is started from. */
 const entries: Readonly<Record<string, string>> = {
   'view-server': 'src/runner/fuse/main.ts',
+  'look-worker': 'src/runner/input/look-worker.ts',
   action: 'src/action/main.ts',
   post: 'src/action/post.ts',
   'cache-client': 'src/runner/stores/actions-cache/client.ts',

@@ -2,12 +2,12 @@ import type { LayerId } from '../ir/ir.ts';
 import type { Chain, ChainStep } from './chain.ts';
 import type { Event, RunnerName } from './events.ts';
 import type { KeyPart } from './key.ts';
-import type { FrozenInputs, RunPorts, Trees } from './ports.ts';
+import type { FrozenInputs, LiveTrees, RunPorts, Trees } from './ports.ts';
 import type { InstanceId } from './store.ts';
 
 /** Whether a runner may only look (nothing stands still, nothing runs) or does all there is to do. */
 export type Mode =
-  { readonly kind: 'look'; readonly trees: Trees } | { readonly kind: 'work'; readonly inputs: FrozenInputs };
+  { readonly kind: 'look'; readonly trees: LiveTrees } | { readonly kind: 'work'; readonly inputs: FrozenInputs };
 
 /** A place among the machines that may be up at the same time. */
 export interface Slots {

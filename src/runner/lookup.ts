@@ -3,6 +3,7 @@ import type { RunContext } from './context.ts';
 import { valueAt } from './environment.ts';
 import { expandStep, isWorking, type Instruction } from './instruction.ts';
 import { keyDifference, keyParts, secretDigest, stepKey, type KeyPart } from './key.ts';
+import type { Verdict } from './ports.ts';
 import type { Position } from './position.ts';
 import { brokenRead } from './reads.ts';
 import type { Instance, StepKey } from './store.ts';
@@ -76,7 +77,8 @@ async function treeOf(
 
 /** What a look into the store found. */
 export type Lookup =
-  | { readonly kind: 'hit'; readonly instance: Instance; readonly position: Position }
+  /** `reads`: how many observations hold. */
+  | { readonly kind: 'hit'; readonly instance: Instance; readonly position: Position; readonly reads: number }
   | { readonly kind: 'miss'; readonly reason: string };
 
 /** The newest instance of a step whose observations all hold on this run's trees, or why there is none. */
@@ -107,12 +109,37 @@ function check(
   { position, context }: { readonly position: Position; readonly context: RunContext },
 ): Lookup {
   const view = viewOf(instance, keyed, context);
-  const missing = view?.missing[0];
-  if (missing !== undefined) return { kind: 'miss', reason: `${missing} is gone` };
   const views = view === null ? position.views : [...position.views, view];
+  const verdicts = context.mode.kind === 'look' ? context.mode.trees.verdicts : null;
+  const subject = verdicts === null ? null : subjectOf(instance, views);
+  let verdict = subject === null ? null : (verdicts?.find(subject) ?? null);
+  if (verdict === null) {
+    verdict = judge(instance, { view, views });
+    if (subject !== null) verdicts?.add(subject, verdict);
+  }
+  if (!verdict.holds) return { kind: 'miss', reason: verdict.reason };
+  return { kind: 'hit', instance, position: after(instance, keyed, { position, views }), reads: verdict.reads };
+}
+
+function judge(
+  instance: Instance,
+  { view, views }: { readonly view: View | null; readonly views: readonly View[] },
+): Verdict {
+  const missing = view?.missing[0];
+  if (missing !== undefined) return { holds: false, reason: `${missing} is gone` };
   const broken = brokenRead(instance.observations, views);
-  if (broken) return { kind: 'miss', reason: broken.reason };
-  return { kind: 'hit', instance, position: after(instance, keyed, { position, views }) };
+  if (broken) return { holds: false, reason: broken.reason };
+  return { holds: true, reads: instance.observations.length };
+}
+
+/**
+ * What a verdict is about: the instance, which stands for its observations and, through its parents, for the views as they were made, and which trees
+ * these are of now. Null where a tree has a name that does not say what is in it, and is not the repository.
+ */
+function subjectOf(instance: Instance, views: readonly View[]): string | null {
+  const trees = views.map((one) => one.spec.tree);
+  if (trees.some((tree) => tree !== 'repository' && !tree.startsWith('clone:'))) return null;
+  return JSON.stringify([instance.id, ...trees]);
 }
 
 /** What holds after a step if `instance` is its result, whether or not all that it saw still holds. */

@@ -47,8 +47,30 @@ export interface Trees {
   tree(name: string): RepoTree;
 }
 
+/** What the check of an instance came to: how many observations held, or the first that did not. */
+export type Verdict =
+  { readonly holds: true; readonly reads: number } | { readonly holds: false; readonly reason: string };
+
+/**
+ * What checks came to when the trees were just as they are now. A check is a function of an instance, which never changes, and of the trees: while
+ * those are the same, so is the verdict.
+ */
+export interface Verdicts {
+  /** Null where it is not known. */
+  find(subject: string): Verdict | null;
+  add(subject: string, verdict: Verdict): void;
+}
+
+/** Trees as they are now. */
+export interface LiveTrees extends Trees {
+  /** On the tree `repository` and those of CLONEs, whose names say what they hold. */
+  readonly verdicts: Verdicts;
+}
+
 /** The working tree as it is now, and a way to make it stand still. */
-export interface Inputs extends Trees {
+export interface Inputs extends LiveTrees {
+  /** Keeps what was seen of the live trees, and the verdicts on it, for the next run. */
+  remember(): void;
   /** An immutable copy of the trees; the live ones are not looked at after it. Clones may be added to it later. */
   freeze(signal: AbortSignal): Promise<FrozenInputs | { readonly failure: string }>;
   /** The commit a CLONE stands for in this run, fetched; its tree is then known by this name, here and in what is frozen from it. */

@@ -44,6 +44,7 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
     emit: (event) => seen.push(event),
     startNs,
   });
+  ports.inputs.remember();
   if (looked.every((one) => one.end.kind === 'done') && ports.expose.serve === null) {
     for (const event of inOrder(seen)) listener(event);
     return end('passed');

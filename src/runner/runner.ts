@@ -28,6 +28,7 @@ interface Skipped {
   readonly found: readonly {
     readonly position: Position;
     readonly instance: Instance | null;
+    readonly reads: number;
     readonly chainStep: ChainStep;
   }[];
   readonly stop: Stop;
@@ -111,7 +112,7 @@ async function skip(
 ): Promise<Skipped> {
   const { chain, forced } = context;
   const positions = [...trail];
-  const found: { position: Position; instance: Instance | null; chainStep: ChainStep }[] = [];
+  const found: Skipped['found'][number][] = [];
   const end = (one: Stop): Skipped => ({ trail: positions, found, stop: one });
   for (;;) {
     context.signal.throwIfAborted();
@@ -129,7 +130,7 @@ async function skip(
       }
       if (next === null) throw new Error('a steering step leads on');
       positions.push(next);
-      found.push({ position: next, instance: null, chainStep });
+      found.push({ position: next, instance: null, reads: 0, chainStep });
       continue;
     }
     const keyed = await keyStep(chainStep, position, context);
@@ -144,7 +145,7 @@ async function skip(
     const result = await lookUp(keyed, position, context);
     if (result.kind === 'miss') return end({ kind: 'miss', reason: result.reason });
     positions.push(result.position);
-    found.push({ position: result.position, instance: result.instance, chainStep });
+    found.push({ ...result, chainStep });
   }
 }
 
@@ -152,14 +153,14 @@ async function skip(
 async function report(skipped: Skipped, until: number, context: RunContext): Promise<void> {
   const given = skipped.trail.length - skipped.found.length;
   const used = skipped.found.slice(0, Math.max(0, until - given));
-  for (const { position, instance, chainStep } of used) {
+  for (const { position, instance, reads, chainStep } of used) {
     const step = stepName(chainStep, context.runner);
     if (instance) {
       context.emit({
         kind: 'stepSkipped',
         step,
         instance: instance.id,
-        reads: instance.observations.length,
+        reads,
         savedMs: instance.durationMs,
       });
     } else if (chainStep.step.kind === 'skipIf' && position.next > chainStep.index + 1) {

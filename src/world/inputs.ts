@@ -5,6 +5,7 @@ import { expandSource } from '../ir/expand.ts';
 import type { Plan } from '../ir/ir.ts';
 import { resolveSource } from '../ir/sources.ts';
 import type { Clones } from '../runner/input/clones.ts';
+import { isSystemError } from '../runner/input/disk.ts';
 import type { Frozen } from '../runner/input/freeze.ts';
 import type { RepositoryInput } from '../runner/input/repository.ts';
 import type { FrozenInputs, Inputs } from '../runner/ports.ts';
@@ -44,6 +45,17 @@ export function runInputs(given: {
       const known = live.get(name) ?? inputOf(name).live();
       live.set(name, known);
       return known;
+    },
+    get verdicts() {
+      return inputOf('repository').verdicts;
+    },
+    remember() {
+      try {
+        for (const input of opened.values()) input.save();
+      } catch (error) {
+        // A full disk: the next run takes longer.
+        if (!isSystemError(error)) throw error;
+      }
     },
     clone: (source, signal) => clones.clone(source, signal),
     async freeze(signal) {

@@ -8,7 +8,6 @@ import { parseMirrors } from '../registry/reference.ts';
 import { sandboxDriver } from '../runner/drivers/sandbox/sandbox.ts';
 import { startViewServer } from '../runner/fuse/start.ts';
 import { openClones } from '../runner/input/clones.ts';
-import { readGitFacts } from '../runner/input/git-facts.ts';
 import { createGit, type Git } from '../runner/input/git.ts';
 import { openRepository } from '../runner/input/repository.ts';
 import { runSecrets } from '../runner/input/run-secrets.ts';
@@ -22,6 +21,7 @@ import type { LocalStore } from '../runner/stores/local.ts';
 import type { WrittenBack } from '../runner/stores/shared.ts';
 import type { Host } from '../node-host.ts';
 import { runBases } from './bases.ts';
+import { beginRun, type BegunRun } from './begin.ts';
 import { runExpose } from './expose.ts';
 import { runInputs } from './inputs.ts';
 import { makeRoom } from './make-room.ts';
@@ -65,6 +65,8 @@ export async function openRun(given: {
   readonly options: WorldOptions;
   readonly plan: Plan;
   readonly root: string;
+  /** Where it has been begun already. */
+  readonly begun?: BegunRun;
   /** `new` where it is not given. */
   readonly job?: Job;
   readonly context: { readonly host: Host; readonly signal: AbortSignal };
@@ -85,7 +87,8 @@ export async function openRun(given: {
     ...{ named: options.secret, files: options['secret-file'] },
   });
   if (secrets.errors.length > 0) return { problem: secrets.errors.join('\n') };
-  const facts = await readGitFacts({ git, root, signal });
+  const begun = given.begun ?? beginRun({ store: options.store, root, host, signal });
+  const facts = await begun.facts;
   const branch = overrides.overrides['GIT_BRANCH'] ?? branchOf(facts, env);
   const warnings: string[] = [...secrets.warnings, ...(facts.warning === null ? [] : [facts.warning])];
 
@@ -136,6 +139,8 @@ export async function openRun(given: {
           ...{ root: path === '' ? root : join(root, path), hidden, blobs, env },
           stats: join(directory, 'stats'),
           clock: host.clock,
+          look: path === '' ? begun.look : null,
+          key: store.hmacKey,
         }),
       clones: openClones({
         ...{ mirrors: join(directory, 'mirrors'), blobs, root, env, branch },

@@ -5,6 +5,7 @@ import { run as runPlan } from '../../runner/run.ts';
 import { exit, type ExitCode } from '../../exit.ts';
 import type { RunRecord } from '../../runner/history.ts';
 import { codeOfRun } from '../../world/exit-code.ts';
+import { beginRun } from '../../world/begin.ts';
 import { openRun } from '../../world/open.ts';
 import { select } from '../../world/selection.ts';
 import type { Context } from '../command.ts';
@@ -44,6 +45,8 @@ export async function runLayerfiles(given: WhatToRun): Promise<ExitCode> {
     terminal.error(`layer ${name}: ${failure}\n`);
     return exit.hostFailed;
   };
+  // Meanwhile: what takes another program, or another thread.
+  const begun = isRoot() ? beginRun({ store: options.store, root: selection.repository.root, ...context }) : null;
   const compiled = await compileFetched(selection.repository, {
     compile: { only: selection.only, given: set },
     offline: options.offline,
@@ -72,6 +75,7 @@ export async function runLayerfiles(given: WhatToRun): Promise<ExitCode> {
     options,
     plan,
     root: selection.repository.root,
+    ...(begun === null ? {} : { begun }),
     job: again === null ? 'new' : { retry: again.job },
     context,
     listener: reporter.listen,
@@ -110,6 +114,11 @@ export async function runLayerfiles(given: WhatToRun): Promise<ExitCode> {
   } finally {
     reporter.close();
   }
+}
+
+/** Who is not is started again as root, and begins then. */
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
 }
 
 function nothingToRetry(previous: RunRecord | null, { job }: { readonly job: number | null }): string {

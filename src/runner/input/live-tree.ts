@@ -1,11 +1,12 @@
 import type { Clock, RepoPath } from '../../host.ts';
 import { directoryOf, joinPath } from '../../ir/sources.ts';
 import type { RepoTree, TreeEntry } from '../view/tree.ts';
-import { hashFile, listPath, pathIn, readLink, statPath } from './disk.ts';
+import { hashFile, listPath, pathIn, readLink, sameContent, statPath } from './disk.ts';
 import type { DiskStat } from './disk.ts';
 import type { GitIndex } from './git-index.ts';
+import type { LookRecorder } from './look.ts';
 import type { TreeRules } from './rules.ts';
-import type { StatCache } from './stat-cache.ts';
+import { isSettled, type StatCache } from './stat-cache.ts';
 
 export interface LiveTreeOptions {
   /** The repository's root: absolute, no link in it. */
@@ -15,6 +16,8 @@ export interface LiveTreeOptions {
   /** A second source of hashes, asked before a large file is read; null where there is none. */
   readonly index: GitIndex | null;
   readonly clock: Clock;
+  /** Told what is seen of the disk; null where nobody wants to know. */
+  readonly recorder: LookRecorder | null;
 }
 
 /** Reading this much is dearer than asking git. */
@@ -25,7 +28,7 @@ const worthGitBytes = 4 << 20;
  * Make one for a check, and drop it: it remembers what it has seen. `save` the stat cache afterwards.
  * Never looks through a link: each directory on the way is seen to be one.
  */
-export function createLiveTree({ root, rules, stats, index, clock }: LiveTreeOptions): RepoTree {
+export function createLiveTree({ root, rules, stats, index, clock, recorder }: LiveTreeOptions): RepoTree {
   const seen = new Map<string, DiskStat | null>();
   const kinds = new Map<string, ReadonlyMap<string, TreeEntry['kind']> | null>();
   const digests = new Map<string, string | null>();
@@ -36,6 +39,7 @@ export function createLiveTree({ root, rules, stats, index, clock }: LiveTreeOpt
     if (known !== undefined) return known;
     const reachable = path === '' || kindAt(directoryOf(path)) === 'directory';
     const stat = reachable ? statPath(pathIn(root, path)) : null;
+    if (reachable) recorder?.stat(pathIn(root, path), stat);
     const shown = stat === null || rules.hides(path, stat.kind) ? null : stat;
     seen.set(path, shown);
     return shown;
@@ -52,7 +56,9 @@ export function createLiveTree({ root, rules, stats, index, clock }: LiveTreeOpt
   const kindsIn = (path: RepoPath): ReadonlyMap<string, TreeEntry['kind']> | null => {
     const known = kinds.get(path);
     if (known !== undefined) return known;
-    const entries = kindAt(path) === 'directory' ? listPath(pathIn(root, path)) : null;
+    const there = kindAt(path) === 'directory';
+    const entries = there ? listPath(pathIn(root, path)) : null;
+    if (there) recorder?.list(pathIn(root, path), entries);
     const shown = entries?.filter(({ name, kind }) => !rules.hides(joinPath(path, name), kind));
     const found = shown === undefined ? null : new Map(shown.map(({ name, kind }) => [name, kind] as const));
     kinds.set(path, found);
@@ -69,11 +75,13 @@ export function createLiveTree({ root, rules, stats, index, clock }: LiveTreeOpt
     if (readBytes > worthGitBytes) {
       const vouched = index?.find(path, stat) ?? null;
       if (vouched !== null) {
+        if (!isSettled(stat, hashedAtMs)) recorder?.doubt();
         stats.add(path, stat, { digest: vouched, hashedAtMs });
         return vouched;
       }
     }
     const hashed = hashFile(pathIn(root, path));
+    if ('failure' in hashed || !sameContent(hashed.stat, stat) || !isSettled(stat, hashedAtMs)) recorder?.doubt();
     if ('failure' in hashed) return null;
     stats.add(path, hashed.stat, { digest: hashed.digest, hashedAtMs });
     return hashed.digest;
@@ -90,6 +98,7 @@ export function createLiveTree({ root, rules, stats, index, clock }: LiveTreeOpt
           return { kind: 'file', executable: stat.executable, sizeBytes: stat.sizeBytes };
         case 'link': {
           const target = readLink(pathIn(root, path));
+          recorder?.link(pathIn(root, path), target);
           return target === null ? null : { kind: 'link', target };
         }
       }

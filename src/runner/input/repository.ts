@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Clock, RepoPath } from '../../host.ts';
+import { policyVersion } from '../key.ts';
+import type { Verdicts } from '../ports.ts';
 import type { RepoTree } from '../view/tree.ts';
 import type { ViewSpec } from '../view/view.ts';
 import { openBlobStore } from './blob-store.ts';
@@ -8,15 +10,20 @@ import type { Frozen } from './freeze.ts';
 import { createGitIndex } from './git-index.ts';
 import { createGit } from './git.ts';
 import { createLiveTree } from './live-tree.ts';
+import type { LookAgain } from './look-again.ts';
+import { LookRecorder } from './look.ts';
 import { freezeRoots } from './roots.ts';
-import { readRules } from './rules.ts';
+import { readRules, type TreeRules } from './rules.ts';
 import { openStatCache } from './stat-cache.ts';
+import { rememberVerdicts } from './verdicts.ts';
 
 /** A working tree as input of a run: first checked as it is, then frozen. Whether it is git's does not matter. */
 export interface RepositoryInput {
   readonly root: string;
-  /** The tree as it is now. Each call looks anew; within one, what was seen once is remembered. */
+  /** The tree as it is now. Each call looks anew, with the rules that were there at first; within one, what was seen once is remembered. */
   live(): RepoTree;
+  /** On the live tree. */
+  readonly verdicts: Verdicts;
   /** Makes the manifest of what these views need. Rejects with the signal's reason. */
   freeze(options: {
     readonly specs: readonly Pick<ViewSpec, 'sources'>[];
@@ -24,7 +31,7 @@ export interface RepositoryInput {
     readonly shownMtimeNs: ((path: RepoPath, digest: string) => bigint) | null;
     readonly signal: AbortSignal;
   }): Promise<Frozen>;
-  /** Keeps the hashes that were computed, for the next run. */
+  /** Keeps the hashes that were computed, and the verdicts with what they stand on, for the next run. */
   save(): void;
 }
 
@@ -39,26 +46,49 @@ export function openRepository(given: {
   readonly stats: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
+  /** What an earlier run saw of this tree (`lookFile`), and the key (hex) with which it is sealed. */
+  readonly look: LookAgain | null;
+  readonly key: string;
 }): RepositoryInput {
   const { root, hidden, clock } = given;
-  const stats = openStatCache(`${given.stats}/${hash('sha256', root).slice(0, 32)}`);
+  const stats = openStatCache(statsFile(given.stats, root));
   const blobs = openBlobStore(given.blobs);
   const git = createGit({ cwd: root, env: given.env });
-  const parts = () => ({
-    root,
-    rules: readRules({ root, hidden }),
-    stats,
-    index: createGitIndex({ git, root }),
-    clock,
+  const recorder = new LookRecorder();
+  const parts = { root, stats, clock, index: createGitIndex({ git, root }) };
+  let known: TreeRules | null = null;
+  const rules = (): TreeRules => (known ??= readRules({ root, hidden }));
+  const { verdicts, save } = rememberVerdicts({
+    ...{ look: given.look, key: given.key, file: lookFile(given.stats, root), recorder },
+    identity: () => hash('sha256', JSON.stringify([policyVersion, root, rules().identity])),
   });
   return {
     root,
-    live: () => createLiveTree(parts()),
+    live: () => createLiveTree({ ...parts, rules: rules(), recorder }),
+    verdicts,
     freeze({ specs, shownMtimeNs, signal }) {
-      const common = parts();
+      const common = {
+        ...parts,
+        index: createGitIndex({ git, root }),
+        rules: readRules({ root, hidden }),
+        recorder: null,
+      };
       const roots = freezeRoots(specs, createLiveTree(common));
       return freeze({ ...common, roots, blobs, shownMtimeNs, signal });
     },
-    save: () => stats.save(),
+    save() {
+      stats.save();
+      save();
+    },
   };
+}
+
+/** Where the hashes of a working tree's files are kept. */
+function statsFile(directory: string, root: string): string {
+  return `${directory}/${hash('sha256', root).slice(0, 32)}`;
+}
+
+/** Where is kept what the last check saw of a working tree. */
+export function lookFile(directory: string, root: string): string {
+  return `${statsFile(directory, root)}.look`;
 }

@@ -6,6 +6,8 @@ import { openFile, pathIn } from './disk.ts';
 
 /** What of a working tree no machine sees, whatever is copied: both kinds of tree ask the same rules. */
 export interface TreeRules {
+  /** The same rules have the same text. */
+  readonly identity: string;
   /** Whether a path is left out; of what lies below a directory that is, nobody asks. */
   hides(path: RepoPath, kind: TreeEntry['kind']): boolean;
 }
@@ -16,6 +18,7 @@ export function readRules(given: { readonly root: string; readonly hidden: reado
   const text = readIgnoreFile(pathIn(given.root, '.layerignore' as RepoPath));
   const ignored = text === null ? null : ignore({ ignoreCase: false }).add(text);
   return {
+    identity: JSON.stringify([[...hidden], text]),
     hides(path, kind) {
       if (hidden.has(path)) return true;
       if (ignored === null || path === '') return false;

@@ -12,6 +12,8 @@ const repository = openRepository({
   stats: `${store}/stats`,
   env: process.env,
   clock: { now: () => Date.now() },
+  look: null,
+  key: '',
 });
 const view = openView(
   {

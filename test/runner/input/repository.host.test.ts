@@ -15,7 +15,15 @@ const signal = new AbortController().signal;
 
 function open(root: string, store: string, hidden: readonly string[] = []): RepositoryInput {
   const directories = { blobs: `${store}/blobs`, stats: `${store}/stats` };
-  return openRepository({ root, hidden: hidden as RepoPath[], ...directories, env: gitEnv, clock: later });
+  return openRepository({
+    root,
+    hidden: hidden as RepoPath[],
+    ...directories,
+    env: gitEnv,
+    clock: later,
+    look: null,
+    key: '',
+  });
 }
 
 const everything: ViewSpec = {

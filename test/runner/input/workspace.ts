@@ -88,6 +88,7 @@ export function liveTree(root: string, options: Options = {}): RepoTree {
     stats: options.stats ?? memoryStatCache(),
     index: options.index ?? null,
     clock: options.clock ?? later,
+    recorder: null,
   });
 }
 

@@ -147,6 +147,8 @@ function worldPorts(
         manifests: async (mtime) => ({ files: {}, mtimes: mtime === 'plain' ? null : { repository: {} } }),
       }),
       clone: async () => ({ failure: 'no clones here' }),
+      verdicts: { find: () => null, add: () => {} },
+      remember: () => {},
     },
     variables: { value: (name) => variables[name] ?? null, all: () => variables },
     secrets: {

@@ -102,6 +102,7 @@ function seal(key: string, fields: readonly (string | number | null)[]): string 
 export function fromRow(row: InstanceRow, root: string): Instance {
   const data = row.data === null ? null : absoluteData(JSON.parse(row.data) as SnapshotData, root);
   const there = data !== null && directoriesOf(data).every((path) => existsSync(path));
+  let observations: Instance['observations'] | null = null;
   return {
     id: row.id as InstanceId,
     parent: row.parent as InstanceId,
@@ -110,7 +111,10 @@ export function fromRow(row: InstanceRow, root: string): Instance {
     keyParts: JSON.parse(row.parts) as readonly KeyPart[],
     title: row.title,
     layer: row.layer,
-    observations: unpackObservations(row.observations),
+    // There may be many, and what they came to may be known.
+    get observations() {
+      return (observations ??= unpackObservations(row.observations));
+    },
     state: JSON.parse(row.state) as MachineState,
     view: row.view === null ? null : (JSON.parse(row.view) as ViewSpec),
     exitCode: row.exit_code,
