@@ -1,0 +1,24 @@
+import { describe, expect, test } from 'vitest';
+import type { RepoPath } from '../../../src/host.ts';
+import { workloads } from '../../support/workloads.ts';
+import { serveDirectory } from './served.ts';
+
+/** Whatever was looked at once the kernel knows: that is what makes a served repository as fast as one on the disk. */
+describe('a program that is run again on a served repository', () => {
+  test.each(workloads(100).map((one) => [one.name, one] as const))('%s asks for nothing', async (_, workload) => {
+    await using served = await serveDirectory({
+      fill: workload.fill,
+      view: { sources: ['', '.git'].map((path) => ({ path: path as RepoPath, glob: false })) },
+    });
+    const cwd = await served.overlay();
+    const requests = async (): Promise<number> => {
+      const ran = await served.run(workload.script, { cwd });
+      expect(ran).toMatchObject({ code: 0, stderr: '' });
+      const cut = await served.server.cut();
+      expect(cut.fault).toBeNull();
+      return cut.requests;
+    };
+    expect(await requests()).toBeGreaterThan(10);
+    expect(await requests()).toBe(0);
+  });
+});
