@@ -16,7 +16,7 @@ export interface LookAgain {
 
 /** From here on it is worth a thread that looks while this one still loads what it needs. */
 const worthThreadQuestions = 2000;
-const patienceMs = 2000;
+const patienceMs = 500;
 
 /** The thread's own program: beside this file in the sources, a program of its own in dist/. */
 const program = fileURLToPath(

@@ -13,7 +13,10 @@ const otherwise = 2;
 /** So many at a time that taking them costs nothing, and so few that no thread waits long for another. */
 const atATime = 128;
 
-/** Answers questions until none is left, then waits for those that another thread has taken. Whether all were answered as they had been; no, where one takes too long. */
+/**
+ * Answers questions until none is left, then waits for those that another thread has taken: whether all were answered as they had been. Where that thread
+ * takes so long that it may never end, all are answered here.
+ */
 export function answer(sheet: Sheet, patienceMs: number): boolean {
   const { look, counters } = sheet;
   const questions = questionsIn(look);
@@ -22,8 +25,13 @@ export function answer(sheet: Sheet, patienceMs: number): boolean {
     if (Atomics.load(counters, otherwise) !== 0) return false;
     const done = Atomics.load(counters, answered);
     if (done === questions) return true;
-    if (Atomics.wait(counters, answered, done, patienceMs) === 'timed-out') return false;
+    if (Atomics.wait(counters, answered, done, patienceMs) === 'timed-out') return answersAll(look);
   }
+}
+
+function answersAll(look: Look): boolean {
+  for (let question = 0; question < questionsIn(look); question += 1) if (!sameAt(look, question)) return false;
+  return true;
 }
 
 /** Answers questions as long as there are some that nobody has taken. */
