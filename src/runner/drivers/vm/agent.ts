@@ -204,9 +204,12 @@ export class GuestAgent {
     await this.#ask('thaw');
   }
 
-  /** Waits until every request of the guest's FUSE mount has been answered. */
-  async drain(): Promise<void> {
-    await this.#ask('drain');
+  /**
+   * Waits until every request of the guest's FUSE mount has been answered, and the kernel there has taken all that was sent on its port up to `sentBytes`
+   * (of `FusePort`): replies and notifications.
+   */
+  async drain(sentBytes: number): Promise<void> {
+    await this.#ask('drain', sentBytes);
   }
 
   /** Writes everything that waits for the disk. */

@@ -104,6 +104,11 @@ export class Channel {
     return ready;
   }
 
+  /** How much was sent since the stream began, in whatever connection. */
+  get sentBytes(): number {
+    return this.#acknowledged + this.#unacknowledged.reduce((sum, piece) => sum + piece.length, 0);
+  }
+
   /** Where the stream stands. Only between the guest's `stop` and `cont` does it fit the guest's memory. */
   state(): ChannelState {
     return {

@@ -6,6 +6,8 @@ import { Channel } from './channel.ts';
 export interface FusePort {
   /** Requests come from it, replies and notifications go into it: whole messages on both ways, in pieces of any size. It ends with the connection. */
   readonly stream: Duplex;
+  /** How much went into the stream since the guest first greeted it anew; for `GuestAgent.drain`. */
+  readonly sentBytes: number;
   /** As `GuestAgent.state`: only between `stop` and `cont`. */
   state(): ChannelState;
 }
@@ -38,5 +40,11 @@ export async function connectFuse(
     signal: options.signal,
   });
   void channel.gone.then(() => void messages.push(null));
-  return { stream: messages, state: () => channel.state() };
+  return {
+    stream: messages,
+    get sentBytes() {
+      return channel.sentBytes;
+    },
+    state: () => channel.state(),
+  };
 }

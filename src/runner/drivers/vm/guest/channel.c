@@ -1,6 +1,5 @@
 // The guest's end of a channel to the host; channel.ts says what goes over the wire and why.
 #include "guest.h"
-#include <dirent.h>
 
 static const char magic[16] = "layer-vm-hello-1";
 enum { most_payload = 1 << 16, most_kept = 8 << 20 };

@@ -1,6 +1,7 @@
 // The agent: the first process of a guest, and what speaks for it to the host.
 #pragma once
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -87,9 +88,11 @@ int write_file(const char *path, const char *text);
 
 // ---- machine.c: the disk, the modules, the namespaces that jobs live in
 
+extern int machine_init;    // its process id, as the agent sees it
 extern int own_pids, machine_pids, machine_mounts, machine_cgroups, own_mounts;
 const char *start_machine(void);    // null, or why not
 void enter_machine(void);           // root, mounts and control groups; a worker's
+void say_in_etc(const char *name, const char *text);    // in a file that no disk holds
 int modprobe(int count, char **arguments);
 
 // ---- workers.c: what takes time or touches files, each in a process of its own
@@ -98,7 +101,8 @@ void apart(void (*work)(const struct request *), const struct request *request);
 void feed_worker(const struct request *request);    // `data`, `took` and `end` of a stream
 // A worker's end of a stream: at most `window` bytes are under way that the other side has not taken.
 void send_data(const struct request *request, const char *at, size_t length);
-int receive_data(const struct request *request, struct bytes *to);    // 0 at its end
+int receive_data(struct bytes *to);    // 0 at its end
+void tell_taken(const struct request *request, size_t length);
 extern struct bytes worker_input;
 extern size_t worker_untaken;
 enum { stream_window = 1 << 20 };
@@ -114,6 +118,7 @@ void job_ended(int pid, int status);
 int open_terminal(char *name, size_t room);    // the master; the name of its other end
 void set_size(int terminal, long columns, long rows);
 void kill_job(const struct request *request);
+void processes_of(const char *group, void (*each)(const char *pid, void *), void *with);
 void list_jobs(const struct request *request);
 void list_ports(const struct request *request);
 void freeze(const struct request *request);
@@ -127,6 +132,8 @@ struct place {
   int ancestors;
 };
 void find(const char *path, struct place *place);
+void make_path(char *path, mode_t mode, uid_t uid, gid_t gid);
+void remove_tree(int directory, const char *name);
 void resolve(const struct request *request);
 void read_whole(const struct request *request);
 void replace_file(const struct request *request);
@@ -137,6 +144,7 @@ void add_view(const struct request *request);
 const char *start_fuse(void);
 void drain(const struct request *request);
 void wake(const struct request *request);
+void new_identity(const char *hostname, const char *machine_id);
 void synchronize(const struct request *request);
 void connect_to(const struct request *request);
 void connection_data(const struct request *request);

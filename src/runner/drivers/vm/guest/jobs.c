@@ -2,7 +2,6 @@
 #include "guest.h"
 #include <grp.h>
 #include <limits.h>
-#include <dirent.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -285,8 +284,8 @@ void kill_job(const struct request *request) {
   fail("processes of a command could not be killed");
 }
 
-// Calls `each` for the processes of a job, those in control groups that it made itself included.
-static void processes_of(const char *path, void (*each)(const char *pid, void *), void *with) {
+// Calls `each` for the processes of a control group and of those below it.
+void processes_of(const char *path, void (*each)(const char *pid, void *), void *with) {
   struct bytes text = {0};
   char file[PATH_MAX];
   snprintf(file, sizeof file, "%s/cgroup.procs", path);

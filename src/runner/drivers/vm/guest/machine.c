@@ -1,12 +1,14 @@
 // The disk, and the machine on it: PID, mount and control group namespaces with an init of their own, that the agent stands beside.
 #include "guest.h"
 #include <arpa/inet.h>
+#include <fnmatch.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+int machine_init = -1;
 int own_pids = -1, machine_pids = -1, own_mounts = -1, machine_mounts = -1, machine_cgroups = -1;
 static const char *const controllers = "+cpu +memory +pids +io";
 
@@ -67,12 +69,18 @@ static void raise_network(void) {
 }
 
 // A file of the machine's that lies in no layer: what it says belongs to the guest.
+void say_in_etc(const char *name, const char *text) {
+  char path[64];
+  snprintf(path, sizeof path, "/etc/%s", name);
+  close(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  write_file(path, text);
+}
+
 static void cover_file(const char *name, const char *text) {
   char from[64], to[64];
   snprintf(from, sizeof from, "/etc/%s", name);
   snprintf(to, sizeof to, "/machine/etc/%s", name);
-  close(open(from, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
-  write_file(from, text);
+  if (text) say_in_etc(name, text);
   struct stat is;
   if (lstat(to, &is) == 0 && S_ISLNK(is.st_mode)) unlink(to);
   close(open(to, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
@@ -134,8 +142,11 @@ static void become_init(int ready) {
     symlink(links[at][0], path);
   }
   cover_file("resolv.conf", "nameserver 10.0.2.3\n");
-  cover_file("hostname", "machine\n");
-  cover_file("hosts", "127.0.0.1 localhost machine\n::1 localhost\n");
+  new_identity("machine", "");
+  cover_file("hostname", NULL);
+  cover_file("hosts", NULL);
+  cover_file("machine-id", NULL);
+  mount("/etc/boot_id", "/machine/proc/sys/kernel/random/boot_id", NULL, MS_BIND, NULL);
   bind_modules();
   if (chdir("/machine") || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/")) goto failed;
   int null = open("/dev/null", O_RDWR);
@@ -183,6 +194,8 @@ const char *start_machine(void) {
   if (mounted) return problem("the disk");
   mkdir("/disk/layers", 0700);
   raise_network();
+  const char *wrong = start_fuse();
+  if (wrong) return wrong;
   int ready[2];
   own_pids = open_namespace("self", "pid");
   own_mounts = open_namespace("self", "mnt");
@@ -190,6 +203,7 @@ const char *start_machine(void) {
   int pid = fork();
   if (pid < 0) return problem("the machine's init");
   if (pid == 0) become_init(ready[1]);
+  machine_init = pid;
   close(ready[1]);
   static char why[512];
   ssize_t length = read(ready[0], why, sizeof why - 1);
@@ -209,8 +223,51 @@ void enter_machine(void) {
   if (setns(machine_cgroups, CLONE_NEWCGROUP) || setns(machine_mounts, CLONE_NEWNS)) fail("the machine is gone");
 }
 
+// The kernel asks for a module by a name or an alias, as modprobe(8) takes it: `-q -- NAME`.
+static int load_with_needs(const char *name) {
+  struct bytes list = {0};
+  int result = 1;
+  read_file(AT_FDCWD, "/disk/modules/modules.dep", &list);
+  put(&list, "", 1);
+  for (char *rest, *line = strtok_r(list.at, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+    char *colon = strchr(line, ':'), file[512];
+    if (!colon) continue;
+    *colon = 0;
+    char *slash = strrchr(line, '/');
+    snprintf(file, sizeof file, "%s", slash ? slash + 1 : line);
+    file[strcspn(file, ".")] = 0;
+    for (char *at = file; *at; at++)
+      if (*at == '-') *at = '_';
+    if (strcmp(file, name) != 0) continue;
+    // The last one named is the first one needed.
+    for (char *space; (space = strrchr(colon + 1, ' ')); *space = 0) {
+      snprintf(file, sizeof file, "/disk/modules/%s", space + 1);
+      if (space[1]) load_module(file, "");
+    }
+    snprintf(file, sizeof file, "/disk/modules/%s", line);
+    result = load_module(file, "") ? 1 : 0;
+    break;
+  }
+  release(&list);
+  return result;
+}
+
 int modprobe(int count, char **arguments) {
-  (void)count;
-  (void)arguments;
-  return 1;
+  char *name = arguments[count - 1];
+  struct bytes list = {0};
+  int result = 1;
+  char plain[256];
+  snprintf(plain, sizeof plain, "%s", name);
+  for (char *at = plain; *at; at++)
+    if (*at == '-') *at = '_';
+  if (load_with_needs(plain) == 0) return 0;
+  read_file(AT_FDCWD, "/disk/modules/modules.alias", &list);
+  put(&list, "", 1);
+  for (char *rest, *line = strtok_r(list.at, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+    char pattern[512], module[128];
+    if (sscanf(line, "alias %511s %127s", pattern, module) != 2 || fnmatch(pattern, name, 0)) continue;
+    result &= load_with_needs(module);
+  }
+  release(&list);
+  return result;
 }

@@ -72,11 +72,14 @@ static const struct verb {
   void (*here)(const struct request *);
   void (*apart)(const struct request *);
 } verbs[] = {
-  {"exec", start_job, NULL},        {"terminal", start_job, NULL},  {"type", type_into, NULL},
-  {"size", resize_terminal, NULL},  {"attach", attach_job, NULL},   {"kill", NULL, kill_job},
-  {"jobs", NULL, list_jobs},        {"ports", NULL, list_ports},    {"freeze", NULL, freeze},
-  {"thaw", NULL, freeze},           {"data", feed_worker, NULL},    {"took", feed_worker, NULL},
-  {"end", feed_worker, NULL},
+  {"exec", start_job, NULL},          {"terminal", start_job, NULL},  {"type", type_into, NULL},
+  {"size", resize_terminal, NULL},    {"attach", attach_job, NULL},   {"kill", NULL, kill_job},
+  {"jobs", NULL, list_jobs},          {"ports", NULL, list_ports},    {"freeze", NULL, freeze},
+  {"thaw", NULL, freeze},             {"data", feed_worker, NULL},    {"took", feed_worker, NULL},
+  {"end", feed_worker, NULL},         {"resolve", NULL, resolve},     {"read", NULL, read_whole},
+  {"write", NULL, replace_file},      {"mkdir", NULL, make_directories}, {"copy-out", NULL, copy_out},
+  {"copy-in", NULL, copy_in},         {"view", NULL, add_view},       {"drain", NULL, drain},
+  {"sync", NULL, synchronize},        {"wake", NULL, wake},           {"connect", NULL, connect_to},
 };
 
 static void handle(const struct request *request) {

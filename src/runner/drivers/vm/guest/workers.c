@@ -131,17 +131,18 @@ void send_data(const struct request *request, const char *at, size_t length) {
   worker_untaken += length;
 }
 
-int receive_data(const struct request *request, struct bytes *to) {
+void tell_taken(const struct request *request, size_t length) { answer_text(request->id, "took", "%zu", length); }
+
+int receive_data(struct bytes *to) {
   struct request more;
   size_t size;
   if (!next_frame(&more, &size)) _exit(1);
   int data = strcmp(more.what, "data") == 0;
-  if (data) {
-    put(to, more.field[0].at, more.field[0].length);
-    answer_text(request->id, "took", "%zu", more.field[0].length);
-  }
+  if (data) put(to, more.field[0].at, more.field[0].length);
   if (strcmp(more.what, "took") == 0) worker_untaken -= number(&more, 0);
   int ended = strcmp(more.what, "end") == 0;
+  // The host has lost interest.
+  if (ended && number(&more, 0) != 0) _exit(0);
   drop(&worker_input, size);
   return !ended;
 }
