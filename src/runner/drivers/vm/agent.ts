@@ -274,7 +274,10 @@ export class GuestAgent {
     const { transfer, kind, done } = this.#transfer('copy-out', path);
     const found = await kind;
     if (found !== 'directory' && found !== 'file') return null;
-    void done.then(() => transfer.end());
+    void done.then(
+      () => transfer.end(),
+      () => {},
+    );
     return { kind: found, archive: transfer };
   }
 

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BaseMachine } from '../../../../src/runner/driver.ts';
-import type { Launch } from '../../../../src/runner/drivers/vm/agent.ts';
+import type { AgentState, Launch } from '../../../../src/runner/drivers/vm/agent.ts';
 import { GuestAgent } from '../../../../src/runner/drivers/vm/agent.ts';
 import { prepareGuest } from '../../../../src/runner/drivers/vm/guest.ts';
 import { testBases } from '../../../support/base-machine.ts';
@@ -16,7 +16,9 @@ import { testBases } from '../../../support/base-machine.ts';
 export class TestGuest implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'layer-guest-test-'));
   #agent: GuestAgent | null = null;
+  readonly #connections = new Map<string, Duplex>();
   #ended: Promise<unknown> = Promise.resolve();
+  #over = false;
   #kill: () => void = () => {};
 
   static async boot(base: BaseMachine, options: { readonly memoryMegabytes?: number } = {}): Promise<TestGuest> {
@@ -46,13 +48,14 @@ export class TestGuest implements AsyncDisposable {
       ],
       { stdio: ['ignore', 'inherit', 'inherit'] },
     );
-    guest.#ended = once(child, 'exit');
+    guest.#ended = once(child, 'exit').then(() => (guest.#over = true));
     guest.#kill = () => void child.kill('SIGKILL');
     process.once('exit', guest.#kill);
     try {
       guest.#agent = await GuestAgent.connect(await guest.port('agent'), { state: null, signal });
     } catch (error) {
-      const said = readFileSync(join(guest.directory, 'console'), 'utf8');
+      const console = join(guest.directory, 'console');
+      const said = existsSync(console) ? readFileSync(console, 'utf8') : 'nothing';
       await guest[Symbol.asyncDispose]();
       throw new Error(`the guest did not boot; it said: ${said}`, { cause: error });
     }
@@ -66,11 +69,31 @@ export class TestGuest implements AsyncDisposable {
 
   /** A connection to one of its ports; QEMU takes one at a time. */
   async port(name: 'agent' | 'fuse'): Promise<Duplex> {
-    const path = join(this.directory, name);
-    while (!existsSync(path)) await sleep(5);
-    const socket = connect(path);
-    await once(socket, 'connect');
-    return socket;
+    for (;;) {
+      const socket = connect(join(this.directory, name));
+      const problem = await once(socket, 'connect').then(
+        () => null,
+        (error: unknown) => error as NodeJS.ErrnoException,
+      );
+      if (problem === null) {
+        this.#connections.set(name, socket);
+        return socket;
+      }
+      // QEMU has not made it yet, or does not listen yet.
+      if (this.#over || !['ENOENT', 'ECONNREFUSED'].includes(problem.code ?? '')) throw problem;
+      await sleep(5);
+    }
+  }
+
+  close(name: 'agent' | 'fuse'): void {
+    this.#connections.get(name)?.destroy();
+  }
+
+  /** Takes the agent's connection away, wherever it stands, and goes on with another. */
+  async reconnect(): Promise<void> {
+    this.close('agent');
+    const state = JSON.parse(JSON.stringify(this.agent.state())) as AgentState;
+    this.#agent = await GuestAgent.connect(await this.port('agent'), { state, signal: AbortSignal.timeout(60_000) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

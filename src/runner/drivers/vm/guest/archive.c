@@ -315,11 +315,12 @@ static void finish_entry(const char *name, struct member *entry, char type) {
 }
 
 static void take_entry(int root, struct member *entry, char type, dev_t number) {
-  char *name = entry->path;
+  char *name = entry->path, *whole = strdup(name);
   int parent = open_parent(root, &name);
   struct stat is;
   if (!strcmp(name, ".") || *name == 0) {
     close(parent);
+    free(whole);
     return;
   }
   if (fchdir(parent)) fail("%s: %s", name, strerror(errno));
@@ -331,6 +332,7 @@ static void take_entry(int root, struct member *entry, char type, dev_t number) 
     if (linkat(from, target, parent, name, 0)) fail("%s: %s", name, strerror(errno));
     close(from);
     close(parent);
+    free(whole);
     return;
   }
   if (type == '2' && symlink(entry->link, name)) fail("%s: %s", name, strerror(errno));
@@ -342,10 +344,11 @@ static void take_entry(int root, struct member *entry, char type, dev_t number) 
   finish_entry(name, entry, type);
   if (type == '5') {
     struct later *one = malloc(sizeof *one);
-    *one = (struct later){later, dup(root), strdup(entry->path), {entry->times[0], entry->times[1]}};
+    *one = (struct later){later, dup(root), strdup(whole), {entry->times[0], entry->times[1]}};
     later = one;
   }
   close(parent);
+  free(whole);
 }
 
 static uint64_t octal(const char *at, size_t length) {

@@ -178,6 +178,8 @@ const char *start_machine(void) {
   mount("sysfs", "/sys", "sysfs", 0, NULL);
   mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
   load_modules();
+  // The first process shares these with the kernel's own threads, and could not enter other mounts.
+  unshare(CLONE_FS);
   write_file("/proc/self/oom_score_adj", "-1000");
   if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, NULL)) return problem("control groups");
   const char *const groups[] = {"", "/init.scope", "/jobs"};
