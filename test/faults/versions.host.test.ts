@@ -29,7 +29,7 @@ it('a store of another version lies beside this one, is left alone, and goes whe
   expect(versions()).toHaveLength(3);
   expect((await workshop.layer(['prune', '--keep', '0'])).status).toBe(0);
   // One that is newer belongs to somebody who has not given it up.
-  expect(versions().sort()).toEqual([`v${formatVersion}`, `v${formatVersion + 1}`].sort());
+  expect(new Set(versions())).toEqual(new Set([`v${formatVersion}`, `v${formatVersion + 1}`]));
 });
 
 it('a database of this version that another build laid out is refused, with what to do', async () => {

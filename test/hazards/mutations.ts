@@ -8,14 +8,17 @@ import { buildProgram } from '../support/layer-program.ts';
 /**
  * node test/hazards/mutations.ts [name…]
  *
- * Shows that the hazards are real tests: turns off one kind of observation after another in a copy of the sources, and runs them against each copy.
- * All must fail, and the sources as they are must pass.
+ * Shows that the hazards are real tests: breaks one thing after another that a skip's being right stands on, in a copy of the sources, and plays against
+ * each copy the scenarios that are to notice it. All must fail, and the sources as they are must pass.
  */
 interface Mutation {
   readonly name: string;
   readonly file: string;
   readonly from: string;
   readonly to: string;
+  /** The part of the table that fails; all of it is played against the sources as they are. */
+  readonly noticed:
+    'names' | 'reads' | 'attributes and links' | 'writes' | 'state of the machine' | 'instructions' | null;
 }
 
 const recorder = 'src/runner/fuse/recorder.ts';
@@ -27,30 +30,103 @@ const never = (...kinds: readonly string[]): Pick<Mutation, 'file' | 'from' | 't
 });
 
 const mutations: readonly Mutation[] = [
-  { name: 'nothing', file: recorder, from: saw, to: saw },
-  { name: 'content', ...never('content') },
+  { name: 'nothing', file: recorder, from: saw, to: saw, noticed: null },
+  { name: 'content', ...never('content'), noticed: 'reads' },
   {
     name: 'absences',
     file: recorder,
     from: '    const { served } = parent;\n',
     to: '    if (parent) return;\n    const { served } = parent;\n',
+    noticed: 'names',
   },
-  { name: 'listings', ...never('listing') },
-  { name: 'links', ...never('link') },
-  { name: 'attributes', ...never('attributes') },
-  { name: 'kinds and modes', ...never('entry') },
+  { name: 'listings', ...never('listing'), noticed: 'names' },
+  { name: 'links', ...never('link'), noticed: 'attributes and links' },
+  { name: 'attributes', ...never('attributes'), noticed: 'attributes and links' },
+  { name: 'kinds and modes', ...never('entry'), noticed: 'attributes and links' },
+  {
+    name: 'the listing above a destination',
+    file: recorder,
+    from: "(node.observed || (kind === 'listing' && leadsToDestination(node)))",
+    to: 'node.observed',
+    noticed: 'names',
+  },
+  {
+    name: 'the content of empty files',
+    file: 'src/runner/fuse/file-system.ts',
+    from: "    this.#recorder.saw(child, 'entry');\n    this.#sawWhetherEmpty(child);",
+    to: "    this.#recorder.saw(child, 'entry');",
+    noticed: 'attributes and links',
+  },
   {
     // With metacopy a chmod, chown or rename copies no content up, so that nothing is read and what the step wrote into depends on nothing.
     name: 'writes',
     file: 'src/runner/drivers/sandbox/root.ts',
     from: "'volatile,metacopy=off,redirect_dir=off,",
     to: "'volatile,metacopy=on,redirect_dir=on,",
+    noticed: 'writes',
   },
   {
     name: 'sources that are gone',
     file: 'src/runner/lookup.ts',
     from: '  const missing = view?.missing[0];',
     to: '  const missing = undefined;',
+    noticed: 'names',
+  },
+  {
+    name: 'kinds in a listing',
+    file: 'src/runner/view/fingerprint.ts',
+    from: "${view.kind((prefix + name) as GuestPath) ?? 'nothing'} ${name}",
+    to: '${prefix === name ? view.list(path) : name}',
+    noticed: 'names',
+  },
+  {
+    name: 'modes',
+    file: 'src/runner/view/fingerprint.ts',
+    from: "${entry.mode.toString(8).padStart(4, '0')} ",
+    to: '',
+    noticed: 'attributes and links',
+  },
+  {
+    name: 'sizes',
+    file: 'src/runner/view/fingerprint.ts',
+    from: '`${described(entry)} ${entry.sizeBytes}`',
+    to: 'described(entry)',
+    noticed: 'attributes and links',
+  },
+  {
+    name: 'a stat as a look at the content, under CACHE',
+    file: 'src/runner/fuse/file-system.ts',
+    from: "    if (this.#mtime === 'plain') this.#recorder.saw(node, 'attributes');",
+    to: "    if (this.#mtime !== null) this.#recorder.saw(node, 'attributes');",
+    noticed: 'instructions',
+  },
+  {
+    name: 'times of its own for a content that came back',
+    file: 'src/runner/view/mtimes.ts',
+    from: '      if (known[0] !== digest) return startedNs;',
+    to: '      if (known[0] !== digest) continue;',
+    noticed: 'instructions',
+  },
+  {
+    name: 'instances',
+    file: 'src/runner/lookup.ts',
+    from: 'key: stepKey(position.instance, parts)',
+    to: "key: stepKey((first ? position.instance : 'one for all') as typeof position.instance, parts)",
+    noticed: 'instructions',
+  },
+  {
+    name: 'processes that are left running',
+    file: 'src/runner/drivers/sandbox/machine.ts',
+    from: '    if (strays.length > 0)',
+    to: '    if (strays.length > 1000)',
+    noticed: 'instructions',
+  },
+  {
+    name: 'devices and mounts that a step made',
+    file: 'src/runner/drivers/sandbox/machine.ts',
+    from: "    if (what !== '')",
+    to: "    if (what === 'never')",
+    noticed: 'state of the machine',
   },
 ];
 
@@ -71,7 +147,7 @@ for (const mutation of mutations.filter(({ name }) => wanted.length === 0 || wan
 process.exitCode = wrong === 0 ? 0 : 1;
 
 function tryMutation(
-  { file, from, to }: Mutation,
+  { file, from, to, noticed }: Mutation,
   directory: string,
 ): { readonly passed: number; readonly failed: number } {
   for (const part of ['src', 'targets', 'grammar', '.ci', 'package.json']) {
@@ -94,6 +170,7 @@ function tryMutation(
       '--reporter=json',
       `--outputFile=${result}`,
       'test/hazards/table',
+      ...(noticed === null ? [] : ['-t', `^${noticed} `]),
     ],
     { cwd: root, env: { ...process.env, LAYER_PROGRAM: program }, stdio: 'ignore' },
   );

@@ -17,17 +17,16 @@ export type Verified =
 const wentBack = 'its snapshot could not be brought up';
 
 /** Why a step cannot be verified; null where it can. */
-export function unverifiable({ chainStep, holds, after }: SurveyedStep): string | null {
+export function unverifiable({ holds, after }: SurveyedStep): string | null {
   if (!holds || after === null) return 'it is not skipped now';
-  const { step } = chainStep;
-  if (step.kind === 'run' && step.mode === 'repeatable') return 'RUN REPEATABLE goes on from what it left itself';
   if (after.data === null) return after.notKept ?? 'no snapshot was taken after it';
   return null;
 }
 
 /**
  * Runs a skipped step twice from the snapshot before it on the current files, and compares what the machines hold then with what its own snapshot
- * holds. Nothing is stored. CACHE paths are left out: what lies there is no part of what makes a step run.
+ * holds. Nothing is stored. CACHE paths are left out: what lies there is no part of what makes a step run. RUN REPEATABLE starts as a run would start it
+ * now: from what it left itself.
  */
 export async function verifyStep(step: SurveyedStep, { trail, context }: SurveyedRunner): Promise<Verified> {
   const { index } = step.chainStep;

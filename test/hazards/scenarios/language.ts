@@ -39,16 +39,17 @@ export const language: readonly Scenario[] = [
     name: 'time-and-chance',
     files: { a: 'one\n', b: 'one\n' },
     steps: [
-      'RUN cat /w/a; cat /proc/sys/kernel/random/uuid > /tmp/x',
+      'RUN cp /w/a /tmp/a; cat /proc/sys/kernel/random/uuid > /tmp/x',
       'RUN cat /tmp/x > /tmp/y',
-      'RUN cat /w/b; cmp /tmp/x /tmp/y && echo of one instance',
+      'RUN cat /w/b /tmp/a; cmp /tmp/x /tmp/y && echo of one instance',
     ],
-    prints: 'one\nof one instance\n',
+    prints: 'one\none\nof one instance\n',
     edits: [
       { put: { other: '' }, reruns: null },
-      { put: { b: 'two\n' }, reruns: 'RUN cat /w/b', prints: 'two\nof one instance\n' },
-      { put: { a: 'two\n' }, reruns: 'RUN cat /w/a', prints: 'two\nof one instance\n' },
+      { put: { b: 'two\n' }, reruns: 'RUN cat /w/b', prints: 'two\none\nof one instance\n' },
+      { put: { a: 'second\n' }, reruns: 'RUN cp /w/a', prints: 'two\nsecond\nof one instance\n' },
       { put: { a: 'one\n' }, reruns: null },
+      { put: { b: 'three\n' }, reruns: 'RUN cat /w/b', prints: 'three\none\nof one instance\n' },
     ],
   },
   {
