@@ -31,9 +31,10 @@ it('is the same for the same seed', () => {
   expect(makeTrial(7, rounds)).toEqual(trials[7]);
 });
 
-it('makes Layerfiles that are right, in every round', async () => {
-  for (const trial of trials) {
-    for (const round of trial.rounds) {
+it('makes Layerfiles that are right, at first and after all edits', async () => {
+  for (const trial of trials.slice(0, 120)) {
+    for (const round of [trial.rounds[0], trial.rounds[rounds - 1]]) {
+      if (!round) throw new Error('a trial has rounds');
       const { plan, diagnostics } = await compile(repository(trial, round));
       const errors = diagnostics.filter(({ severity }) => severity === 'error').map(({ message }) => message);
       expect([trial.seed, errors]).toEqual([trial.seed, []]);
