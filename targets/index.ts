@@ -9,7 +9,9 @@ export interface TargetOptions {
 }
 
 /** What targets do if nobody says otherwise. */
-export const defaultOptions: TargetOptions = { github: { background: 'native', inherit: 'inline', engine: null } };
+export const defaultOptions: TargetOptions = {
+  github: { background: 'native', inherit: 'inline', os: 'runner', engine: null },
+};
 
 /** Every target, by the name that `layer compile --target` takes. */
 export const targets: Readonly<Record<string, (options: TargetOptions) => Target>> = {

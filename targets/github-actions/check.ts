@@ -1,7 +1,7 @@
 import { diagnostic, type Diagnostic } from '../../src/diagnostics/diagnostic.ts';
 import type { Plan } from '../../src/ir/ir.ts';
-import { inliningCost } from './cost.ts';
-import type { EmitOptions } from './emit.ts';
+import { costlyImages, inliningCost } from './cost.ts';
+import { jobOptions, type EmitOptions } from './emit.ts';
 import { planJobs, type PlannedJob } from './jobs.ts';
 import { secretName } from './secrets.ts';
 
@@ -11,12 +11,12 @@ const mostBackgroundSteps = 10;
 
 /** What is wrong with a plan for GitHub, or worth knowing, beyond what its steps can do: each once, in the plan's order. */
 export function checkPlan(plan: Plan, options: EmitOptions): readonly Diagnostic[] {
-  const planned = planJobs(plan, options.engine === null ? options.inherit : 'inline');
+  const planned = planJobs(plan, jobOptions(options));
   const found = planned.flatMap((job) => [
     ...(options.engine === null ? checkMachine(job, options) : []),
     ...checkSecrets(job, options),
   ]);
-  const costs = options.engine === null ? inliningCost(planned) : [];
+  const costs = options.engine === null ? [...inliningCost(planned), ...costlyImages(planned)] : [];
   const seen = new Set<string>();
   return [...found, ...planned.flatMap(checkLabels), ...costs].filter(({ code, span }) => {
     const key = `${code} ${span?.file.path} ${span?.start}`;

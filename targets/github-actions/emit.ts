@@ -2,9 +2,11 @@ import type { LayerId, Plan } from '../../src/ir/ir.ts';
 import { commentOf, environmentOf, guardJob } from './buttons.ts';
 import { engineOutputs, engineSteps, type Engine } from './engine.ts';
 import { jobEnvironment, workflowEnvironment } from './environment.ts';
-import { freshId, planJobs, type Inheritance, type PlannedJob } from './jobs.ts';
+import { freshId, planJobs, type Inheritance, type JobOptions, type PlannedJob } from './jobs.ts';
+import { type ImageJobs, builtImage, imageCondition, imageJob, lookUpJob } from './images.ts';
+import type { System } from './machine.ts';
 import { mergeJob } from './merge.ts';
-import { stepsOfPart } from './part-steps.ts';
+import { artifact, lastPart, stepsOfPart } from './part-steps.ts';
 import { cutChain, type CutChain, type Part } from './parts.ts';
 import { visible, type BackgroundMode } from './steps.ts';
 import { plain, readContents, type Job, type Permissions, type Workflow } from './workflow.ts';
@@ -13,6 +15,7 @@ import { plain, readContents, type Job, type Permissions, type Workflow } from '
 export interface EmitOptions {
   readonly background: BackgroundMode;
   readonly inherit: Inheritance;
+  readonly os: System;
   /** Each job runs `layer run` instead of the instructions' translation; null for the translation. */
   readonly engine: Engine | null;
 }
@@ -27,7 +30,7 @@ interface EmittedLayer {
 
 /** The workflow of a plan. */
 export function workflowOf(plan: Plan, options: EmitOptions): Workflow {
-  const planned = planJobs(plan, options.engine === null ? options.inherit : 'inline');
+  const planned = planJobs(plan, jobOptions(options));
   const emission = new Emission(options, planned);
   for (const job of inWaitOrder(planned)) emission.add(job);
   emission.addMergeJobs();
@@ -51,13 +54,18 @@ export function workflowOf(plan: Plan, options: EmitOptions): Workflow {
   };
 }
 
+/** With the engine, every job makes its parents' state itself. */
+export function jobOptions({ engine, inherit, os }: EmitOptions): JobOptions {
+  return { inherit: engine === null ? inherit : 'inline', os };
+}
+
 /** Jobs after those they wait for or go on from: so `needs` always points up. */
 function inWaitOrder(planned: readonly PlannedJob[]): readonly PlannedJob[] {
   const byLayer = new Map(planned.map((job) => [job.layer.id, job]));
   const ordered = new Set<PlannedJob>();
   const add = (job: PlannedJob): void => {
     if (ordered.has(job)) return;
-    if (job.from !== null) add(job.from);
+    for (const above of [job.from, job.imaged]) if (above !== null) add(above);
     for (const id of job.waits) {
       const awaited = byLayer.get(id);
       if (awaited !== undefined) add(awaited);
@@ -75,6 +83,7 @@ class Emission {
   readonly #taken: Set<string>;
   readonly #paths: ReadonlyMap<LayerId, string>;
   readonly #emitted = new Map<LayerId, EmittedLayer>();
+  readonly #images = new Map<PlannedJob, ImageJobs>();
   readonly #merges: {
     readonly job: PlannedJob;
     readonly needs: readonly string[];
@@ -98,6 +107,13 @@ class Emission {
       const needs: string[] = [];
       const environment = index === 0 ? null : environmentOf(job.id, index);
       let condition = index === 0 ? this.#waitCondition(job, needs) : null;
+      if (this.#isImage(job)) {
+        const lookUp = freshId(`${job.id}-look-up`, this.#taken);
+        this.jobs[lookUp] = lookUpJob(job);
+        this.#images.set(job, { lookUp, make: job.id, image: freshId(`${job.id}-image`, this.#taken) });
+        needs.push(lookUp);
+        condition = `github.event_name == 'push' && needs.${lookUp}.outputs.image == ''`;
+      }
       if (part.button !== null && environment !== null && before !== null) {
         const guard = this.#name(`${job.id}-guard`, index);
         condition = skips ? `needs.${before}.outputs.skip != 'true'` : null;
@@ -113,10 +129,17 @@ class Emission {
       added.push(id);
       before = id;
     }
+    const names = this.#images.get(job);
+    if (names !== undefined) this.jobs[names.image] = imageJob(job, { ...names, state: artifact(job, lastPart) });
     const mayEndEarly = skips && cut.parts.length > 1;
     this.#emitted.set(job.layer.id, { first: job.id, last: before ?? job.id, mayEndEarly });
     if (job.layer.labels.status !== 'merge') return;
     this.#merges.push({ job, needs: added, endsEarly: mayEndEarly ? job.id : null });
+  }
+
+  /** Whether a job's files become an image that others start from. */
+  #isImage(job: PlannedJob): boolean {
+    return job.handsOver && this.#options.inherit === 'image' && this.#options.engine === null;
   }
 
   addMergeJobs(): void {
@@ -146,16 +169,17 @@ class Emission {
     const { engine } = this.#options;
     const condition = engine?.selfHosted === true ? withoutForks(one.condition) : one.condition;
     const image = engine === null ? (job.machine?.image ?? null) : null;
+    const made = job.imaged === null ? undefined : this.#images.get(job.imaged);
     const common = {
       comment: commentOf(job),
       name: nameOf({ job, part, matrix: engine === null && job.split }),
       ...(one.needs.length === 0 ? {} : { needs: one.needs }),
       ...(condition === null ? {} : { if: condition }),
       'runs-on': engine === null ? (job.machine?.label ?? '') : engine.runsOn,
-      ...(image === null ? {} : { container: { image } }),
+      ...(image === null ? {} : { container: { image: made === undefined ? image : builtImage(made, image) } }),
       ...(environment === null ? {} : { environment: { name: environment } }),
       'timeout-minutes': 360,
-      permissions: permissionsOf(job),
+      permissions: permissionsOf(job, made),
     };
     const goesOn = index < cut.parts.length - 1;
     if (engine !== null) {
@@ -171,7 +195,7 @@ class Emission {
       ...(goesOn ? { outputs: { skip: '${{ steps.skipped.outputs.skip }}' } } : {}),
       env: jobEnvironment(job.chain, job.runners),
       defaults: { run: { shell: 'layer-sh {0}' } },
-      steps: stepsOfPart({ job, cut, index, background }),
+      steps: stepsOfPart({ job, cut, index, background, images: made ?? null, becomesImage: this.#isImage(job) }),
     };
   }
 
@@ -180,13 +204,15 @@ class Emission {
     const from = job.from === null ? [] : [job.from.layer.id];
     const awaited = [...from, ...job.waits].flatMap((id) => this.#emitted.get(id) ?? []);
     for (const one of awaited) needs.push(...(one.mayEndEarly ? [one.first, one.last] : [one.last]));
-    if (!awaited.some((one) => one.mayEndEarly)) return null;
+    const image = job.imaged === null ? undefined : this.#images.get(job.imaged);
+    if (image !== undefined) needs.push(image.lookUp, image.make, image.image);
+    if (image === undefined && !awaited.some((one) => one.mayEndEarly)) return null;
     const conditions = awaited.map(({ first, last, mayEndEarly }) => {
       const ended = `needs.${last}.result == 'success'`;
       if (!mayEndEarly) return ended;
       return `(${ended} || (needs.${first}.result == 'success' && needs.${first}.outputs.skip == 'true'))`;
     });
-    return ['!cancelled()', ...conditions].join(' && ');
+    return ['!cancelled()', ...(image === undefined ? [] : [imageCondition(image)]), ...conditions].join(' && ');
   }
 }
 
@@ -211,8 +237,12 @@ function withoutForks(condition: string | null): string {
 }
 
 /** The least that a job's steps need: the repository's content, and a token for AWS where it links to it. */
-function permissionsOf(job: PlannedJob): Permissions {
+function permissionsOf(job: PlannedJob, images: ImageJobs | undefined): Permissions {
+  const least: Permissions =
+    images === undefined
+      ? readContents
+      : { ...readContents, packages: { access: 'read', why: 'to start from the image of its parents' } };
   const links = job.chain.some((layer) => layer.steps.some((step) => step.kind === 'awsLink'));
-  if (!links) return readContents;
-  return { ...readContents, 'id-token': { access: 'write', why: 'to ask AWS for credentials' } };
+  if (!links) return least;
+  return { ...least, 'id-token': { access: 'write', why: 'to ask AWS for credentials' } };
 }

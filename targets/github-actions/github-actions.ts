@@ -5,12 +5,12 @@ import { layerProxy } from '../shell/generated-layer-proxy.ts';
 import { layerShell } from '../shell/generated-layer-sh.ts';
 import { sourcesDigest } from '../sources-digest.ts';
 import { checkPlan } from './check.ts';
-import { workflowOf, type EmitOptions } from './emit.ts';
+import { jobOptions, workflowOf, type EmitOptions } from './emit.ts';
 import { isProxied } from './environment.ts';
 import { planJobs } from './jobs.ts';
 import { proxyPath, shellPath } from './prepare.ts';
 import { printWorkflow } from './print.ts';
-import { support } from './support.ts';
+import { support, supportOn } from './support.ts';
 
 const engineButton: Support = {
   level: 'emulated',
@@ -23,7 +23,7 @@ export function githubActions(options: EmitOptions): Target {
   return {
     name: 'github',
     title: 'GitHub Actions',
-    support: engine === null ? support : engineSupport,
+    support: engine === null ? supportOn(options) : engineSupport,
     check: (plan) => checkPlan(plan, options),
     emit(plan: Plan): readonly OutputFile[] {
       const head = [
@@ -35,7 +35,7 @@ export function githubActions(options: EmitOptions): Target {
       const shell: OutputFile = { path: shellPath, content: layerShell, executable: true };
       if (engine !== null) return [workflow];
       const proxy: OutputFile = { path: proxyPath, content: layerProxy, executable: true };
-      const proxied = planJobs(plan, options.inherit).some(({ chain }) => isProxied(chain));
+      const proxied = planJobs(plan, jobOptions(options)).some(({ chain }) => isProxied(chain));
       return [workflow, shell, ...(proxied ? [proxy] : [])];
     },
   };

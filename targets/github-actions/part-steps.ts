@@ -2,6 +2,7 @@ import type { Layer } from '../../src/ir/ir.ts';
 import { argumentWord } from '../shell/quote.ts';
 import { buildCache, repeatsBuild } from './builds.ts';
 import { cacheName, restoreCache, saveCache, type JobCache } from './cache.ts';
+import { markAtOnce, noImage, takeImage, type ImageJobs } from './images.ts';
 import type { PlannedJob } from './jobs.ts';
 import type { RunsOn } from './machine.ts';
 import type { CutChain, PlacedStep } from './parts.ts';
@@ -17,11 +18,15 @@ export interface PartJob {
   /** Which part. */
   readonly index: number;
   readonly background: BackgroundMode;
+  /** The jobs that say whether there is an image of the parents; null where the job never starts from one. */
+  readonly images: ImageJobs | null;
+  /** Whether what it leaves becomes an image. */
+  readonly becomesImage: boolean;
 }
 
 /** All steps of a job: the checkout, what it takes over, what it runs, caches, the end of what runs in the background, what it hands over. */
-export function stepsOfPart({ job, cut, index, background }: PartJob): readonly WorkflowStep[] {
-  const state = new Translation(background, job.machine);
+export function stepsOfPart({ job, cut, index, background, images, becomesImage }: PartJob): readonly WorkflowStep[] {
+  const state = new Translation({ background, job, images });
   const last = index === cut.parts.length - 1;
   const handsOver = !last || job.handsOver;
   const inherited = job.chain.slice(0, job.chain.length - job.own.length);
@@ -39,6 +44,16 @@ export function stepsOfPart({ job, cut, index, background }: PartJob): readonly 
     memoryBytes: job.memoryBytes,
   });
   // What a job hands to its children is all that differs from the base machine; to the job behind a BUTTON, what differs from the parents.
+  if (becomesImage) {
+    // What the base machine lacks belongs to the image, too.
+    return [
+      { ...markAtOnce },
+      ...prepared,
+      ...own,
+      ...state.caches.flatMap((cache) => saveCache(cache, job.split)),
+      ...handOver(job, lastPart),
+    ];
+  }
   const start = job.handsOver ? [...mark, ...base, ...common] : [...base, ...common, ...mark];
   return [
     ...prepared,
@@ -65,13 +80,17 @@ class Translation {
   #aws: PlacedStep | null = null;
   readonly #background: BackgroundMode;
   readonly #machine: RunsOn | null;
+  readonly #images: ImageJobs | null;
+  readonly #imaged: ReadonlySet<Layer>;
   #layer: Layer | null = null;
   #gated = false;
   #number = 0;
 
-  constructor(background: BackgroundMode, machine: RunsOn | null) {
+  constructor({ background, job, images }: Pick<PartJob, 'background' | 'job' | 'images'>) {
     this.#background = background;
-    this.#machine = machine;
+    this.#machine = job.machine;
+    this.#images = images;
+    this.#imaged = new Set(job.imaged?.chain ?? []);
   }
 
   /** Steps that an earlier job ran: only what they say of later ones counts. */
@@ -89,7 +108,7 @@ class Translation {
   renew(): readonly WorkflowStep[] {
     if (this.#aws === null) return [];
     const { layer, step } = this.#aws;
-    const context = { layer, secrets: [], gated: false, background: this.#background, number: 0 };
+    const context = { layer, secrets: [], gated: false, unless: [], background: this.#background, number: 0 };
     return translateStep(step, context).slice(0, 1);
   }
 
@@ -100,6 +119,8 @@ class Translation {
   #step({ layer, step }: PlacedStep): readonly WorkflowStep[] {
     const before: WorkflowStep[] = [];
     if (layer !== this.#layer) {
+      const leaves = this.#layer !== null && this.#imaged.has(this.#layer) && !this.#imaged.has(layer);
+      if (leaves && this.#images !== null) before.push(...takeImage(this.#images));
       if (this.#gated) before.push({ ...call('unskip'), name: plain(`go on with /${layer.path}`) });
       this.#gated = false;
       this.#layer = layer;
@@ -107,7 +128,8 @@ class Translation {
     this.#number += 1;
     const number = this.#number;
     const background = this.#background;
-    const context = { layer, secrets: [...this.#secrets], gated: this.#gated, background, number };
+    const unless = this.#images !== null && this.#imaged.has(layer) ? [noImage(this.#images)] : [];
+    const context = { layer, secrets: [...this.#secrets], gated: this.#gated, unless, background, number };
     const steps = translateStep(step, context);
     if (step.kind === 'secretEnv') for (const { name } of step.names) this.#secrets.add(name);
     if (step.kind === 'skipIf') this.#gated = true;
@@ -138,10 +160,10 @@ class Translation {
   }
 }
 
-const lastPart = 'end';
+export const lastPart = 'end';
 
 /** What a job left, by its first job's id and the part; a job of a SPLIT by its copy too. */
-function artifact({ id, split }: PlannedJob, part: number | typeof lastPart): string {
+export function artifact({ id, split }: PlannedJob, part: number | typeof lastPart): string {
   return `layer-${id}-${part}${split ? '-${{ matrix.SPLIT }}' : ''}`;
 }
 

@@ -16,8 +16,12 @@ export const actions = {
   'aws-actions/configure-aws-credentials': { commit: 'e6de054238d6b7531b4efff3b6587d9aade6a06c', tag: 'v6.2.3' },
 } as const satisfies Readonly<Record<string, Pin>>;
 
-/** The images of base machines that GitHub has no runner for, by digest of the index of all architectures. */
+/** The images of base machines, for jobs in containers, by digest of the index of all architectures. */
 export const images = {
+  'ubuntu:18.04': 'sha256:152dc042452c496007f07ca9127571cb9c29697f42acbfad72324b2bb2e43c98',
+  'ubuntu:20.04': 'sha256:8feb4d8ca5354def3d8fce243717141ce31e2c428701f6682bd2fafe15388214',
+  'ubuntu:22.04': 'sha256:962f6cadeae0ea6284001009daa4cc9a8c37e75d1f5191cf0eb83fe565b63dd7',
+  'ubuntu:24.04': 'sha256:80dd3c3b9c6cecb9f1667e9290b3bc61b78c2678c02cbdae5f0fea92cc6734ab',
   'debian:12': 'sha256:8a8cd02c5912770b4980228a54d4aff9e4f986f1eb2525d2d371dec5232cefcc',
   'debian:13': 'sha256:35b8ff74ead4880f22090b617372daff0ccae742eb5674455d542bef71ef1999',
 } as const;

@@ -16,6 +16,8 @@ export interface StepContext {
   readonly secrets: readonly string[];
   /** Whether a SKIP REMAINING IF stands above it in its Layerfile. */
   readonly gated: boolean;
+  /** Conditions of its own: where they do not hold, an image has what the step does. */
+  readonly unless: readonly string[];
   readonly background: BackgroundMode;
   /** Numbers what needs a name of its own in the job. */
   readonly number: number;
@@ -33,10 +35,14 @@ export function translateStep(step: Step, context: StepContext): readonly Workfl
 export function dressed(
   one: WorkflowStep,
   step: Step,
-  { layer, gated }: Pick<StepContext, 'layer' | 'gated'>,
+  { layer, gated, unless }: Pick<StepContext, 'layer' | 'gated' | 'unless'>,
 ): WorkflowStep {
   const line = positionAt(step.span.file, step.span.start).line;
-  const conditions = [...(gated ? ["env.LAYER_SKIP != 'true'"] : []), ...(one.if === undefined ? [] : [one.if])];
+  const conditions = [
+    ...unless,
+    ...(gated ? ["env.LAYER_SKIP != 'true'"] : []),
+    ...(one.if === undefined ? [] : [one.if]),
+  ];
   return {
     ...one,
     comment: `${visible(placeOf(layer))}:${line}`,

@@ -3,7 +3,8 @@ import { chainOf } from '../../src/ir/walk.ts';
 import type { StepPlace, Support, SupportTable } from '../../src/target.ts';
 import { repeatsBuild } from './builds.ts';
 import { cacheName, restoreCache } from './cache.ts';
-import { machineOf } from './machine.ts';
+import type { JobOptions } from './jobs.ts';
+import { machineOf, type System } from './machine.ts';
 import { envScript, longestRun, translateStep } from './steps.ts';
 
 const native: Support = { level: 'native' };
@@ -34,7 +35,7 @@ const tooMany = unsupported(
 const sized = {
   usually: native,
   of: (step: Step, { layer }: StepPlace): Support => {
-    const context = { layer, secrets: [], gated: false, background: 'native', number: 0 } as const;
+    const context = { layer, secrets: [], gated: false, unless: [], background: 'native', number: 0 } as const;
     const made =
       step.kind === 'cache' ? restoreCache({ step, number: 0, name: cacheName(step) }) : translateStep(step, context);
     return made.some(({ run = '' }) => run.length > longestRun) ? tooMany : native;
@@ -43,7 +44,7 @@ const sized = {
 
 /** What GitHub's runners can do with each step. */
 export const support: SupportTable = {
-  run: { usually: native, of: runSupport },
+  run: { usually: native, of: (step, place) => runSupport(step, place, 'runner') },
   copy: sized,
   clone: sized,
   env: { usually: native, of: (step) => (envScript(step).length > longestRun ? tooLong : native) },
@@ -65,10 +66,16 @@ export const support: SupportTable = {
   awsLink: emulated('the credentials are those of the role that the repository variable AWS_ROLE_ARN names'),
 };
 
-function runSupport(step: Run, { plan, layer }: StepPlace): Support {
+/** The same, where jobs may run in containers, which have no Docker. */
+export function supportOn({ inherit, os }: JobOptions): SupportTable {
+  const system = inherit === 'image' ? 'container' : os;
+  return { ...support, run: { usually: native, of: (step, place) => runSupport(step, place, system) } };
+}
+
+function runSupport(step: Run, { plan, layer }: StepPlace, system: System): Support {
   if (step.command.length > longestRun) return tooLong;
   if (step.mode !== 'repeatable') return native;
-  return repeatsBuild(step, machineOf(chainOf(plan, layer.id))) ? rebuilt : repeated;
+  return repeatsBuild(step, machineOf(chainOf(plan, layer.id), system)) ? rebuilt : repeated;
 }
 
 function runsBefore(layer: Layer, index: number): boolean {

@@ -319,6 +319,14 @@ mask_base64() {
   if [ ${#1} -ge 6 ]; then printf '::add-mask::%s\n' "$(printf %s "$1" | base64 -w 0 | cut -c "1-$((${#1} * 8 / 6))")"; fi
 }
 
+# take_state: what was in force in the job before is in force here.
+take_state() {
+  local one
+  # shellcheck source=/dev/null
+  . /var/lib/layer/state
+  for one in LAYER_CWD LAYER_USER LAYER_SETUP LAYER_ENV LAYER_SECRETS LAYER_SKIP LAYER_AWS SPLIT SPLIT_NUM; do persist "$one" "${!one-}"; done
+}
+
 git_in() {
   local tree=$1
   shift
@@ -582,11 +590,36 @@ case "${1:-}" in
     if [ $? -gt 1 ]; then fail 'what this job changed could not be packed'; fi
     chmod -R a+rX -- "$state"
     ;;
+  look-up) # look-up NAME KEY [-e VARIABLE | -p PATH | -g GLOB]…: the tag of the image that these make, and the image where there is one
+    image=ghcr.io/${GITHUB_REPOSITORY,,}/$2
+    key=$3
+    shift 3
+    while [ $# -gt 0 ]; do
+      case "$1" in
+        -e) key+=" $(printf %s "${!2-}" | sha256sum)" ;;
+        -p) key+=" $(git_in "$LAYER_REPO" ls-files -s -z -- ":(top,literal)$(realpath -ms -- "$2" | cut -c2-)" | sha256sum)" ;;
+        -g) key+=" $(git_in "$LAYER_REPO" ls-files -s -z -- ":(top,glob)$(realpath -ms -- "$2" | cut -c2-)" ":(top,glob)$(realpath -ms -- "$2" | cut -c2-)/**" | sha256sum)" ;;
+      esac
+      shift 2
+    done
+    key=$(printf '%s %s' "$key" "$(git_in "$LAYER_REPO" ls-files -s -- .layerignore)" | sha256sum | cut -c1-32)
+    printf %s "$REGISTRY_TOKEN" | docker login ghcr.io --username "$GITHUB_ACTOR" --password-stdin || exit
+    tag_of() { printf '%s:%s-%s' "$image" "$(printf %s "$1" | sha256sum | cut -c1-8)" "$key"; }
+    echo "tag=$(tag_of "$GIT_BRANCH")" >>"$GITHUB_OUTPUT"
+    # Another branch's images are its own; those of the default branch are everybody's.
+    for one in "$GIT_BRANCH" "$DEFAULT_BRANCH"; do
+      if digest=$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' "$(tag_of "$one")" 2>/dev/null); then
+        echo "image=$image@$digest" >>"$GITHUB_OUTPUT"
+        break
+      fi
+    done
+    ;;
+  take-image) # take-image: the state that the parents' image holds
+    take_state
+    ;;
   take-over) # take-over: the files and the state of the job before
     tar --xattrs --acls -C / -xpf "$GITHUB_WORKSPACE/__layer_state/state.tar" || fail 'what the job before changed could not be unpacked'
-    # shellcheck source=/dev/null
-    . /var/lib/layer/state
-    for one in LAYER_CWD LAYER_USER LAYER_SETUP LAYER_ENV LAYER_SECRETS LAYER_SKIP LAYER_AWS SPLIT SPLIT_NUM; do persist "$one" "${!one-}"; done
+    take_state
     ;;
   '') fail 'usage: layer-sh FILE' ;;
   *) machine "$1" ;;

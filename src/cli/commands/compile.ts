@@ -31,8 +31,13 @@ export const compile = command({
       'GitHub: how RUN BACKGROUND stays up; `shell` for servers without background steps',
     ),
     inherit: choice(
-      ['inline', 'artifact'],
-      'GitHub: run the steps of parents in each job, or once, handing on the files they change',
+      ['inline', 'artifact', 'image'],
+      'GitHub: run the steps of parents in each job; once, handing on the files they change; or once for as long as nothing that they ' +
+        'copy changes, keeping an image',
+    ),
+    os: choice(
+      ['runner', 'container'],
+      "GitHub: run on GitHub's own machines, or in containers of exactly the system that FROM names",
     ),
     engine: flag('GitHub: let each job run `layer run`, which skips what cannot have changed'),
     action: text('uses', "with --engine: this project's action, as owner/repository@commit or ./path"),

@@ -5,7 +5,8 @@ import type { Target } from '../../target.ts';
 export interface TargetChoice {
   readonly target: string;
   readonly background: 'native' | 'shell';
-  readonly inherit: 'inline' | 'artifact';
+  readonly inherit: 'inline' | 'artifact' | 'image';
+  readonly os: 'runner' | 'container';
   readonly engine: boolean;
   readonly action: string | null;
   readonly runsOn: string | null;
@@ -25,6 +26,6 @@ export function chosenTarget(choice: TargetChoice): Target | { readonly problem:
   const engine: Engine | null = choice.engine ? { action: action ?? ownAction, runsOn: labels, selfHosted } : null;
   const make = targets[choice.target];
   if (make === undefined) throw new Error(`no target ${choice.target}`);
-  const { background, inherit } = choice;
-  return make({ ...defaultOptions, github: { background, inherit, engine } });
+  const { background, inherit, os } = choice;
+  return make({ ...defaultOptions, github: { background, inherit, os, engine } });
 }

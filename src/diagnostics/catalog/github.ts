@@ -58,13 +58,24 @@ variables, Actions, Variables); without it, the name is not set in a job, as it 
     message: () => 'LABEL status=hidden: GitHub shows the check of every job',
     explain: 'A job of a workflow always shows as a check. Leave it out of the required ones instead.',
   }),
-  'github/inlined': entry<{ runs: number; jobs: number; extra: number }>({
+  'github/image-of-everything': entry<object>({
+    severity: 'warning',
+    message: () =>
+      'the image of this Layerfile is made anew at every commit, because this COPY takes the whole repository',
+    explain: `With --inherit=image, GitHub cannot see what a step reads, so the image of a parent is named by all files that its COPYs take. Copy
+only what the steps below need (\`COPY package.json package-lock.json ./\`), and the rest in the Layerfiles that start from it; or
+compile with --engine, which sees what is read.`,
+  }),
+  'github/inlined': entry<{ runs: number; jobs: number; extra: number; minutes: number }>({
     severity: 'info',
-    message: ({ runs, jobs, extra }) =>
-      `${count(runs, 'RUN')} of this Layerfile run in each of ${jobs} jobs: ${extra} more than with \`layer run\`; --inherit=artifact hands the files over instead, --engine skips`,
+    message: ({ runs, jobs, extra, minutes }) =>
+      `${count(runs, 'RUN')} of this Layerfile run in each of ${jobs} jobs: ${extra} more than with \`layer run\`; where they take more than about ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}, it is cheaper to hand the files over (--inherit=artifact) or to keep them in an image (--inherit=image); --engine skips`,
     explain: `A job starts on a fresh machine, so what a parent's steps do is done again in each child's job. It costs the parents' minutes
-times the children. \`--inherit=artifact\` runs them once, in a job of their own, and hands the files (no processes) to the children: it
-pays where parents are slow and leave little. \`--engine\` runs \`layer run\`, which restores snapshots.`,
+times the children. (The estimate takes a minute for packing the files, and one for unpacking them in each job.)
+\`--inherit=artifact\` runs them once, in a job of their own, and hands the files (no processes) to the children: it pays where
+parents are slow and leave little. \`--inherit=image\` keeps the files in an image in the repository's registry, so that later runs
+start from there; pull requests push none, and run the steps in each job where there is none. \`--engine\` runs \`layer run\`,
+which restores snapshots.`,
   }),
 };
 

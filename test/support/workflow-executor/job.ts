@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { runAction, type ActionWorld } from './actions.ts';
 import { evaluate, interpolate, isTrue, textOf, type Contexts, type Status } from './expressions.ts';
 import { readFileCommands, refuseBlocked } from './file-commands.ts';
@@ -61,6 +62,8 @@ export interface JobRun {
   readonly programs: Readonly<Record<string, string>>;
   /** Directories of the host that the machine has at the same place. */
   readonly visible: readonly string[];
+  /** A directory that machines have at /opt/registry, and leave what they push in; null: there is none. */
+  readonly registry: string | null;
   /** This project's own action, as it is built; null where no job uses it. */
   readonly ownAction: OwnAction | null;
 }
@@ -73,7 +76,13 @@ export async function runJob(run: JobRun): Promise<JobResult> {
   await using machine = await JobMachine.start(run.base, kind);
   for (const [name, text] of Object.entries(run.programs)) machine.write(`/usr/local/bin/${name}`, text, 0o755);
   for (const path of run.visible) machine.copyIn(path);
-  return await new Job(run, machine).run();
+  if (run.registry === null) return await new Job(run, machine).run();
+  machine.directory('/opt');
+  execFileSync('cp', ['-aT', run.registry, machine.host('/opt/registry')]);
+  chmodSync(machine.host('/opt/registry'), 0o777);
+  const result = await new Job(run, machine).run();
+  execFileSync('cp', ['-aT', machine.host('/opt/registry'), run.registry]);
+  return result;
 }
 
 interface Background {
@@ -295,6 +304,8 @@ function runnerEnvironment(github: Readonly<Record<string, unknown>>, machine: J
     'ref',
     'ref_name',
     'head_ref',
+    'actor',
+    'server_url',
   ];
   return {
     HOME: machine.workspace.startsWith('/home/') ? '/home/runner' : '/github/home',

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { parseAsGithub } from '../workflow/parse.ts';
@@ -26,6 +26,8 @@ export interface WorkflowRun {
   readonly apiExtra?: string;
   /** Directories of the host that the machines have at the same place. */
   readonly visible?: readonly string[];
+  /** Where images are, as `dockerProgram` keeps them. */
+  readonly registry?: string;
   /** Programs that a hosted runner has and the base has not. */
   readonly programs?: Readonly<Record<string, string>>;
   /** Variables of the repository. */
@@ -91,7 +93,8 @@ export async function runWorkflow(run: WorkflowRun): Promise<WorkflowResult> {
             conditions,
             contexts: legContexts,
             workflowEnv,
-            base: run.base,
+            base: baseOf(rawJob, { run, contexts: legContexts }),
+            registry: run.registry ?? null,
             world,
             programs,
             visible: run.visible ?? [],
@@ -117,6 +120,20 @@ export function ownLines(legs: readonly { readonly lines: readonly OutputLine[] 
 function worst(results: readonly Status[]): Status {
   for (const one of ['failure', 'cancelled', 'skipped'] as const) if (results.includes(one)) return one;
   return 'success';
+}
+
+/** What a job's machine is before the first step: the base, below what an image of the registry adds. */
+function baseOf(job: RawJob, { run, contexts }: { run: WorkflowRun; contexts: Contexts }): string {
+  const image = textOf(interpolate(job.container?.image ?? '', contexts));
+  if (!image.startsWith('ghcr.io/')) return run.base;
+  const digest = /@(sha256:[0-9a-f]{64})$/.exec(image)?.[1];
+  if (digest === undefined || run.registry === undefined) throw new Error(`no image ${image}`);
+  const layer = join(run.scratch, `image-${digest.slice(7, 23)}`);
+  if (!existsSync(layer)) {
+    mkdirSync(layer);
+    execFileSync('tar', ['--xattrs', '-xpf', join(run.registry, `${digest}.tar`), '-C', layer]);
+  }
+  return `${layer}:${run.base}`;
 }
 
 function legsOf(job: RawJob): readonly Record<string, unknown>[] {
@@ -168,6 +185,7 @@ function contextsOf(run: WorkflowRun): Contexts {
       ref_name: event === 'push' ? branch : '1/merge',
       head_ref: event === 'push' ? '' : branch,
       run_id: String(run.number ?? 1),
+      actor: 'somebody',
       run_attempt: '1',
       repository: 'o/r',
       repository_owner: 'o',

@@ -85,6 +85,58 @@ describe('a workflow', () => {
     expect(text.match(/run: serve$/gm)).toHaveLength(2);
   });
 
+  it('keeps images of shared parents where it is told to', async () => {
+    const repository = {
+      'deps/Layerfile': `${from}BUILD ENV GIT_BRANCH\nCOPY package.json *.lock ./\nRUN install\n`,
+      'deps/package.json': '',
+      'deps/x.lock': '',
+      'all/Layerfile': `${from}COPY / .\nRUN make\n`,
+      'secret/Layerfile': `${from}SECRET ENV KEY\nRUN make\n`,
+      'a/Layerfile': 'FROM /deps\nRUN a\n',
+      'b/Layerfile': 'FROM /deps\nWAIT /a\nAWS link --region=eu-west-1\nRUN b\n',
+      'c/Layerfile': 'FROM /deps\nBUTTON c?\nRUN c\n',
+      ...Object.fromEntries(['d', 'e'].map((name) => [`${name}/Layerfile`, 'FROM /all\nRUN x\n'])),
+      ...Object.fromEntries(['f', 'g'].map((name) => [`${name}/Layerfile`, 'FROM /secret\nRUN x\n'])),
+    };
+    const { text, found } = await emitted(repository, { inherit: 'image' });
+    expect(await faults(text)).toEqual([]);
+    const { jobs } = readWorkflow(text);
+    expect(jobs['a']?.container?.image).toBe(
+      "${{ needs.deps-image.outputs.image || needs.deps-look-up.outputs.image || 'ubuntu:22.04@sha256:962f6cadeae0ea6284001009daa4cc9a8c37e75d1f5191cf0eb83fe565b63dd7' }}",
+    );
+    expect(jobs['a']?.needs).toEqual(['deps-look-up', 'deps', 'deps-image']);
+    expect(jobs['deps-look-up']?.steps.at(-1)?.run).toMatch(
+      / -e GIT_BRANCH -p \/deps\/package\.json -g '\/deps\/\*\.lock'$/,
+    );
+    expect(
+      Object.entries(jobs).flatMap(([id, { permissions }]) => (permissions['packages'] === 'write' ? [id] : [])),
+    ).toEqual(['deps-image', 'all-image']);
+    expect([jobs['c']?.container, jobs['f']?.container]).toEqual([undefined, undefined]);
+    expect(
+      found.filter(({ code }) => code === 'github/image-of-everything').map(({ span }) => span?.file.path),
+    ).toEqual(['all/Layerfile']);
+    const another = await emitted({ ...repository, 'a/Layerfile': 'FROM /deps\nRUN other\n' }, { inherit: 'image' });
+    const keyIn = (workflow: string): string => /layer-sh look-up layer-deps (\w+)/.exec(workflow)?.[1] ?? '';
+    expect(keyIn(another.text)).toBe(keyIn(text));
+    const changed = await emitted({ ...repository, 'deps/Layerfile': `${from}RUN install\n` }, { inherit: 'image' });
+    expect(keyIn(changed.text)).not.toBe(keyIn(text));
+  });
+
+  it('runs in containers of exactly the base where it is told to', async () => {
+    const versions = ['ubuntu:18.04', 'ubuntu:20.04', 'ubuntu:22.04', 'ubuntu:24.04', 'debian:12', 'debian:13'];
+    const repository = Object.fromEntries(
+      versions.map((version) => [
+        `${version.replace(/\W/g, '-')}/Layerfile`,
+        `FROM vm/${version}\nRUN BACKGROUND x\nRUN y\n`,
+      ]),
+    );
+    const { text, found } = await emitted(repository, { os: 'container' });
+    expect(await faults(text)).toEqual([]);
+    const images = Object.values(readWorkflow(text).jobs).map(({ container }) => container?.image.split('@')[0]);
+    expect(images.sort()).toEqual([...versions].sort());
+    expect(found.filter(({ code }) => code === 'github/other-machine')).toHaveLength(6);
+  });
+
   it("runs `layer run` in the same jobs where it is told to, and keeps strangers from machines of one's own", async () => {
     const repository = {
       Layerfile: `${from}SECRET ENV KEY\nRUN make\nBUTTON deploy?\nRUN deploy\n`,

@@ -98,7 +98,7 @@ function selfChecks(text: string, workflow: RawWorkflow): readonly string[] {
       `${id} may do too much`,
     );
     if (job.container !== undefined)
-      must(/@sha256:[0-9a-f]{64}$/.test(job.container.image), `${id} has an unpinned image`);
+      must(/@sha256:[0-9a-f]{64}('\s*\}\})?$/.test(job.container.image), `${id} has an unpinned image`);
     found.push(...stepChecks(id, job.steps));
   }
   for (const line of text.split('\n').filter((one) => /^ +uses:|^ +- uses:/.test(one))) {
@@ -107,7 +107,10 @@ function selfChecks(text: string, workflow: RawWorkflow): readonly string[] {
   return found;
 }
 
-const allowedScopes = new Set(['contents: read', 'actions: read', 'id-token: write']);
+const allowedScopes = new Set([
+  ...['contents: read', 'actions: read', 'id-token: write'],
+  ...['packages: read', 'packages: write'],
+]);
 
 function stepChecks(job: string, steps: readonly RawStep[]): readonly string[] {
   const found: string[] = [];

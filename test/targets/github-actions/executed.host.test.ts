@@ -3,6 +3,8 @@ import { defaultOptions } from '../../../targets/index.ts';
 import { debianBase } from '../../support/base-machine.ts';
 import { startIdentity } from '../../support/workflow-executor/aws.ts';
 import { ownLines, type WorkflowResult } from '../../support/workflow-executor/run-workflow.ts';
+import { dockerProgram } from '../../support/workflow-executor/docker-program.ts';
+import { scratch } from '../../support/scratch.ts';
 import { Stage } from './stage.ts';
 
 /** What the RUNs of a job printed, leg after leg. */
@@ -353,5 +355,50 @@ RUN ! grep -rs canary-31415926""53 /run /var/lib/layer /home/runner/work/_temp /
     const [number, rest] = printed(run, 'a');
     expect(rest).toBe('base /srv /home/tester');
     expect(printed(run, 'b')).toEqual([number]);
+  });
+
+  it('starts from an image of the parents as long as nothing that they copy changes', async () => {
+    const stage = new Stage({
+      'base/Layerfile': `FROM vm/debian:12
+ENV STAGE=base
+COPY packages .
+CACHE ~/.cache
+RUN echo $RANDOM$RANDOM > /opt/number && useradd -m tester && cat packages
+WORKDIR /srv
+SKIP REMAINING IF GIT_BRANCH=main
+ENV STAGE=other
+`,
+      'base/packages': 'packages\n',
+      'a/Layerfile': 'FROM /base\nCOPY . .\nUSER tester\nRUN cat /opt/number; echo $STAGE $PWD $HOME; ls\n',
+      'b/Layerfile': 'FROM /base\nRUN cat /opt/number; echo $STAGE\n',
+    });
+    const registry = scratch();
+    const options = { ...defaultOptions, github: { ...defaultOptions.github, inherit: 'image' as const } };
+    const common = { options, registry, programs: { docker: dockerProgram } };
+    const outcome = (run: WorkflowResult): string => ['base', 'base-image'].map((id) => results(run)[id]).join(' ');
+    const first = await stage.onGithub(common);
+    expect(outcome(first), everything(first)).toBe('success success');
+    expect(printed(first, 'base')).toEqual(['packages']);
+    const [number = '', ...rest] = printed(first, 'a');
+    expect(number).toMatch(/^\d+$/);
+    expect(rest).toEqual(['base /srv /home/tester', 'Layerfile']);
+    expect(printed(first, 'b')).toEqual([number, 'base']);
+
+    // A pull request uses what is there, and pushes nothing.
+    stage.edit('a/Layerfile', (text) => `${text}RUN echo on\n`);
+    const request = await stage.onGithub({ ...common, event: 'pull_request', branch: 'topic' });
+    expect(outcome(request)).toBe('skipped skipped');
+    expect(printed(request, 'a')).toEqual([number, ...rest, 'on']);
+    stage.write('base/packages', 'more packages\n');
+    const changed = await stage.onGithub({ ...common, event: 'pull_request', branch: 'topic' });
+    expect(outcome(changed)).toBe('skipped skipped');
+    const inlined = printed(changed, 'a');
+    expect(inlined[0]).toBe('more packages');
+    expect(inlined[1]).not.toBe(number);
+    expect(inlined[2]).toBe('other /srv /home/tester');
+
+    stage.edit('base/Layerfile', (text) => `${text}RUN exit 3\n`);
+    const failed = await stage.onGithub({ ...common, branch: 'topic' });
+    expect(results(failed)).toMatchObject({ base: 'failure', 'base-image': 'skipped', a: 'skipped' });
   });
 });
