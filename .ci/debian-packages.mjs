@@ -28,6 +28,7 @@ export const debianPackages = [
   { name: 'strace', file: '/usr/bin/strace', for: 'test', why: 'what was observed is compared with what it saw' },
   { name: 'gcc', file: '/usr/bin/gcc', for: 'test', why: 'a program that reads as fast as it can is compiled' },
   { name: 'libc6-dev', file: '/usr/include/stdio.h', for: 'test', why: 'the same program' },
+  { name: 'sudo', file: '/usr/bin/sudo', for: 'test', why: 'the action becomes root as on hosted runners' },
   { name: 'make', file: '/usr/bin/make', for: 'test', why: 'one of the tools that are watched' },
   { name: 'python3', file: '/usr/bin/python3', for: 'test', why: 'one of the tools that are watched' },
   {

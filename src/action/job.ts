@@ -9,9 +9,7 @@ import { exit, type ExitCode } from '../exit.ts';
 import type { Plan } from '../ir/ir.ts';
 import type { Host } from '../node-host.ts';
 import { createSummary, type Summary } from '../report/summary.ts';
-import { plural } from '../report/text.ts';
 import { nothingForced, run as runPlan } from '../runner/run.ts';
-import type { WrittenBack } from '../runner/stores/shared.ts';
 import { codeOfRun } from '../world/exit-code.ts';
 import { openRun, type World } from '../world/open.ts';
 import { select } from '../world/selection.ts';
@@ -19,11 +17,10 @@ import { withoutDone } from './done.ts';
 import type { Inputs } from './inputs.ts';
 import { jobSummary, type SourceLinks } from './job-summary.ts';
 import { createActionReporter } from './reporter.ts';
+import { sendingMs, sentState, sentText } from './sent.ts';
 import { sharingOf } from './sharing.ts';
 import type { Trust } from './trust.ts';
-
-/** Results that take longer to send are not sent: the next run makes them again. */
-const writeBackMs = 15 * 60_000;
+import { workspaceOf } from './workspace.ts';
 
 /** Runs the Layerfiles as a job of GitHub Actions: its log, annotations, summary and outputs. */
 export async function runJob(given: {
@@ -51,8 +48,7 @@ export async function runJob(given: {
       exit.hostFailed,
     );
   }
-  const workspace = given.host.environment['GITHUB_WORKSPACE'] || given.host.directory;
-  const directory = resolve(workspace, inputs.workingDirectory);
+  const { workspace, directory } = workspaceOf(given.host, inputs);
   const host = withLog({ ...given.host, environment: environmentOf(given.host, trust) }, directory);
   const secrets = handOn(inputs.secrets, { trust, host });
 
@@ -96,8 +92,10 @@ export async function runJob(given: {
     });
     reporter.close();
     setOutputs(summary.summary, websiteOf(plan, world));
-    const sent = await world.writeBack(AbortSignal.timeout(writeBackMs));
-    const store = sentText(sent);
+    const sending = AbortSignal.any([signal, AbortSignal.timeout(sendingMs)]);
+    const store = signal.aborted ? [] : sentText(await world.writeBack(sending));
+    // Where it was cut short, the post step goes on.
+    if (!sending.aborted) core.saveState(sentState, 'yes');
     for (const line of store) core.info(line);
     const links = linksOf(host.environment, filePath);
     await writeSummary(jobSummary({ summary: summary.summary, plan, links, store }), host);
@@ -158,17 +156,6 @@ function annotate(diagnostics: readonly Diagnostic[], filePath: (path: string) =
       one.span === null ? null : { ...one.span, file: { ...one.span.file, path: filePath(one.span.file.path) } };
     process.stdout.write(renderGithub({ ...one, span: place }));
   }
-}
-
-/** What was written back, in sentences. */
-function sentText(sent: WrittenBack | null): readonly string[] {
-  if (sent === null) return [];
-  const { instances, bytes, unworthy, tainted } = sent;
-  return [
-    `sent ${plural(instances, 'result')}, ${(bytes / 1e6).toFixed(1)} MB`,
-    ...(unworthy === 0 ? [] : [`${plural(unworthy, 'snapshot')} not sent: making them again is quicker`]),
-    ...(tainted === 0 ? [] : [`${plural(tainted, 'result')} not sent: made where a secret was in force`]),
-  ];
 }
 
 function setOutputs(summary: Summary, website: string): void {

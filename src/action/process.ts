@@ -1,10 +1,13 @@
 import * as core from '@actions/core';
 import { exit } from '../exit.ts';
+import { isSystemError } from '../world/system-error.ts';
+import { whenLetGo } from './elevate.ts';
 
-/** Aborted when the job is cancelled: the runner sends SIGINT, and SIGTERM 7.5 s later. */
+/** Aborted when the job is cancelled: the runner sends SIGINT, and SIGTERM 7.5 s later. Where this process is another's, also when that lets it go. */
 export function interruption(): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => controller.abort());
+  whenLetGo(() => controller.abort());
   return controller.signal;
 }
 
@@ -12,8 +15,7 @@ export function interruption(): AbortSignal {
 export function endWith(main: () => Promise<number>): void {
   const crash = (problem: unknown): never => {
     const message = problem instanceof Error ? problem.message : String(problem);
-    const system = problem instanceof Error && 'syscall' in problem;
-    core.error(system ? `the system refused: ${message}` : `this is a bug in layer: ${message}`);
+    core.error(isSystemError(problem) ? `the system refused: ${message}` : `this is a bug in layer: ${message}`);
     if (problem instanceof Error) core.info(problem.stack ?? '');
     process.exit(exit.hostFailed);
   };

@@ -1,5 +1,6 @@
 import packageJson from '../../package.json' with { type: 'json' };
 import { nodeHost } from '../node-host.ts';
+import { isSystemError } from '../world/system-error.ts';
 import { dispatch } from './dispatch.ts';
 import { exit } from '../exit.ts';
 
@@ -41,17 +42,6 @@ function crash(problem: unknown): never {
   console.error(`layer: this is a bug in layer, not in what you did: ${message.split('\n')[0]}`);
   console.error(process.env['LAYER_DEBUG'] ? stack : '  LAYER_DEBUG=1 shows where; please report it with what you ran');
   process.exit(exit.hostFailed);
-}
-
-/** A refused system call, or SQLite's word for one: locked, not writable, input/output error, full, cannot be opened. */
-function isSystemError(problem: unknown): problem is Error {
-  if (!(problem instanceof Error)) return false;
-  if ('syscall' in problem && 'errno' in problem) return true;
-  return (
-    'errcode' in problem &&
-    typeof problem.errcode === 'number' &&
-    [5, 6, 8, 10, 13, 14].includes(problem.errcode & 0xff)
-  );
 }
 
 /** Node warns that its sqlite is experimental, which a person who builds Layerfiles can do nothing about. Other warnings stay. */

@@ -5,6 +5,11 @@ export interface Blob {
   readonly sizeBytes: number;
 }
 
+/** What a blob is part of: stores that show people what they hold tell these apart. */
+export type BlobKind = 'snapshot' | 'volume' | 'base';
+
+export type KeptBlob = Blob & { readonly kind: BlobKind };
+
 /**
  * Whose results: a run reads those of its own ref, its base's and the default branch's, and writes its own only. Made by whoever opens the run from
  * what the host says of it, never from anything in the repository.
@@ -45,7 +50,7 @@ export interface Remote extends AsyncDisposable {
   /** Makes this the newest index of a scope, whole or not at all; `blobs` are all that it names, and are there. */
   writeIndex(
     scope: Scope,
-    index: { readonly bytes: Uint8Array; readonly blobs: readonly Blob[] },
+    index: { readonly bytes: Uint8Array; readonly blobs: readonly KeptBlob[] },
     signal: AbortSignal,
   ): Promise<void>;
   /** Brings a blob that an index of a scope names to a path; false where it is gone. What arrives is not verified yet. */

@@ -9,6 +9,8 @@ import { pushTo, type JobSetting } from '../support/workflow-job.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** The action as it is built. */
 export const action = join(root, 'dist/action.js');
+/** What the runner starts when the job ends. */
+export const post = join(root, 'dist/post.js');
 
 /** A clone of a repository, as actions/checkout leaves it, and a store of its own. */
 export function setting(files: Record<string, string> | 'quickstart', change: Partial<JobSetting> = {}): JobSetting {

@@ -25,7 +25,7 @@ export type CacheFault = number | 'cut' | null;
 export interface CacheService extends AsyncDisposable {
   /** `ACTIONS_RESULTS_URL`, a token for these rights, and the switch for version 2. */
   environment(rights: CacheRights): Readonly<Record<string, string>>;
-  readonly entries: readonly CacheEntry[];
+  readonly entries: CacheEntry[];
   /** Bytes by blob. */
   readonly blobs: Map<string, Buffer>;
   /** `METHOD path` of every request. */

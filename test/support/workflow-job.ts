@@ -10,6 +10,12 @@ export interface JobSetting {
   readonly event: { readonly name: string; readonly ref: string; readonly payload: unknown };
   readonly inputs: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
+  /** What the step's main program left for its post program. */
+  readonly state?: Readonly<Record<string, string>>;
+  /** The job is cancelled when this is in the log, as the runner does it: SIGINT to the program that it started. */
+  readonly cancelAt?: string;
+  /** What the program is started by, where that is not root itself. */
+  readonly prefix?: readonly string[];
 }
 
 /** What a program of an action left. */
@@ -18,6 +24,7 @@ export interface JobEnd {
   readonly log: string;
   readonly outputs: Readonly<Record<string, string>>;
   readonly summary: string;
+  readonly state: Readonly<Record<string, string>>;
   /** From the start of the process to the group of the first step that runs; null where none ran. */
   readonly firstGroupMs: number | null;
 }
@@ -60,15 +67,22 @@ export async function runProgram(program: string, setting: JobSetting): Promise<
         value,
       ]),
     ),
+    ...Object.fromEntries(Object.entries(setting.state ?? {}).map(([name, value]) => [`STATE_${name}`, value])),
     ...setting.env,
   };
-  const child = spawn(process.execPath, [program], { cwd: setting.workspace, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [command = '', ...args] = [...(setting.prefix ?? []), process.execPath, program];
+  const child = spawn(command, args, { cwd: setting.workspace, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const began = performance.now();
   let log = '';
   let firstGroupMs: number | null = null;
+  let { cancelAt = null } = setting;
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
       log += chunk.toString();
+      if (cancelAt !== null && log.includes(cancelAt)) {
+        cancelAt = null;
+        child.kill('SIGINT');
+      }
       if (firstGroupMs === null && log.includes('::group::')) firstGroupMs = performance.now() - began;
     });
   }
@@ -80,6 +94,7 @@ export async function runProgram(program: string, setting: JobSetting): Promise<
     code,
     log,
     outputs: readFileCommands(join(files, 'output')),
+    state: readFileCommands(join(files, 'state')),
     summary: readFileSync(join(files, 'summary'), 'utf8'),
     firstGroupMs,
   };

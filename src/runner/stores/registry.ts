@@ -6,12 +6,14 @@ import type { Credentials } from '../../registry/credentials.ts';
 import { isDigest, parseReference } from '../../registry/reference.ts';
 import { RemoteFault, scopeText, type Blob, type Remote, type Scope } from '../remote.ts';
 
-/** Media types of what is kept: an index of results, and what it names: layers and base machines as zstd-compressed tars. */
+/** Media types of what is kept: an index of results (the traces of steps), and what it names, each a zstd-compressed tar. */
 export const mediaTypes = {
   manifest: 'application/vnd.oci.image.manifest.v1+json',
   artifact: 'application/vnd.layer.results.v1',
-  index: 'application/vnd.layer.index.v1+json',
-  data: 'application/vnd.layer.data.v1.tar+zstd',
+  index: 'application/vnd.layer.index.v2',
+  snapshot: 'application/vnd.layer.snapshot.v1.tar+zstd',
+  volume: 'application/vnd.layer.volume.v1.tar+zstd',
+  base: 'application/vnd.layer.base.v1.tar+zstd',
   empty: 'application/vnd.oci.empty.v1+json',
 } as const;
 
@@ -75,7 +77,7 @@ export function registryRemote(options: RegistryRemoteOptions): Remote | null {
           config: { mediaType: mediaTypes.empty, digest: config, size: emptyConfig.byteLength },
           layers: [
             { mediaType: mediaTypes.index, digest: index, size: bytes.byteLength },
-            ...blobs.map(({ digest, sizeBytes }) => ({ mediaType: mediaTypes.data, digest, size: sizeBytes })),
+            ...blobs.map(({ digest, sizeBytes, kind }) => ({ mediaType: mediaTypes[kind], digest, size: sizeBytes })),
           ],
           annotations: { 'dev.layer.ref': scope.ref },
         };

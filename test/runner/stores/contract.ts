@@ -14,7 +14,7 @@ export function anInstance(change: Partial<Instance> = {}): Instance {
   return {
     id: count.toString(16).padStart(32, '0') as InstanceId,
     parent: 'a'.repeat(64) as InstanceId,
-    key: 'k'.repeat(64) as StepKey,
+    key: 'f'.repeat(64) as StepKey,
     first: false,
     keyParts: [{ name: 'instruction', value: '"RUN make"' }],
     title: 'RUN make',
@@ -48,24 +48,31 @@ const onLayer = (directory: string): Instance['data'] => ({
 
 const ids = (instances: readonly Instance[]): readonly string[] => instances.map((one) => one.id);
 
-/** What every trace store holds to. `open` opens the same store each time within a test: `reopen` is another process's look at it. */
-export function describeStore(name: string, make: () => { readonly open: () => TraceStore }): void {
-  const key = 'k'.repeat(64) as StepKey;
+/** A place for one store. */
+export interface StorePlace extends AsyncDisposable {
+  /** Opens the same store each time: a second one is another process's look at it. */
+  open(): Promise<TraceStore>;
+}
+
+/** What every trace store holds to. */
+export function describeStore(name: string, make: () => Promise<StorePlace>): void {
+  const key = 'f'.repeat(64) as StepKey;
 
   describe(`${name} store`, () => {
     it('gives back what was put in', async () => {
-      const { open } = make();
+      await using place = await make();
+      const open = () => place.open();
       const observations: readonly Observation[] = [
         { view: 0, path: '/app/a' as GuestPath, kind: 'content', fingerprint: 'f1' },
         { view: 0, path: '/app/a.local' as GuestPath, kind: 'absent', fingerprint: '' },
         { view: 0, path: '/app/no\udc80utf8\n' as GuestPath, kind: 'entry', fingerprint: 'file 0664 0:0' },
         { view: 1, path: '/app' as GuestPath, kind: 'listing', fingerprint: 'f2' },
       ];
-      await using store = open();
+      await using store = await open();
       const layer = await aLayer(store);
       const instance = anInstance({ observations, data: onLayer(layer), outputTail: 'ok\n', notKept: null });
       expect(await store.insert(instance)).toEqual({ stored: true });
-      await using reopened = open();
+      await using reopened = await open();
       expect(await reopened.candidates(key)).toEqual([instance]);
     });
 
@@ -84,7 +91,8 @@ export function describeStore(name: string, make: () => { readonly open: () => T
     });
 
     it('offers several values of a key, newest first', async () => {
-      await using store = make().open();
+      await using place = await make();
+      await using store = await place.open();
       const [one, two] = [anInstance(), anInstance()];
       await store.insert(one);
       await store.insert(two);
@@ -93,18 +101,20 @@ export function describeStore(name: string, make: () => { readonly open: () => T
     });
 
     it('never offers a retired value again, in no process', async () => {
-      const { open } = make();
-      await using store = open();
+      await using place = await make();
+      const open = () => place.open();
+      await using store = await open();
       const [one, two] = [anInstance(), anInstance()];
       await store.insert(one);
       await store.insert(two);
       await store.retire([two.id]);
-      await using reopened = open();
+      await using reopened = await open();
       expect(ids(await reopened.candidates(key))).toEqual([one.id]);
     });
 
     it('keeps the values of a key that were used last', async () => {
-      await using store = make().open();
+      await using place = await make();
+      await using store = await place.open();
       const first = anInstance();
       await store.insert(first);
       for (let more = 0; more < 30; more += 1) {
@@ -118,7 +128,8 @@ export function describeStore(name: string, make: () => { readonly open: () => T
     });
 
     it('tells what else a parent led to', async () => {
-      await using store = make().open();
+      await using place = await make();
+      await using store = await place.open();
       const other = anInstance({ keyParts: [{ name: 'instruction', value: '"RUN make all"' }] });
       await store.insert(other);
       expect(await store.siblings(other.parent, 'web')).toEqual([{ title: other.title, keyParts: other.keyParts }]);
@@ -129,7 +140,8 @@ export function describeStore(name: string, make: () => { readonly open: () => T
     });
 
     it('says so where the files of a snapshot are gone', async () => {
-      await using store = make().open();
+      await using place = await make();
+      await using store = await place.open();
       const instance = anInstance({ data: onLayer('/nonexistent/layers/1') });
       await store.insert(instance);
       const [found] = await store.candidates(key);
@@ -137,29 +149,31 @@ export function describeStore(name: string, make: () => { readonly open: () => T
     });
 
     it('deletes what nothing refers to, and nothing else', async () => {
-      const { open } = make();
+      await using place = await make();
+      const open = () => place.open();
       let used = '';
       let unused = '';
       {
-        await using store = open();
+        await using store = await open();
         used = await aLayer(store);
         unused = await aLayer(store);
         await store.insert(anInstance({ data: onLayer(used) }));
         expect(await store.collect()).toEqual({ directories: 0 });
         expect(existsSync(unused)).toBe(true);
       }
-      await using store = open();
+      await using store = await open();
       await store.collect();
       expect([existsSync(used), existsSync(unused)]).toEqual([true, false]);
     });
 
     it('keeps what another process may be using', async () => {
-      const { open } = make();
-      await using reader = open();
+      await using place = await make();
+      const open = () => place.open();
+      await using reader = await open();
       const layer = await aLayer(reader);
       const instance = anInstance({ data: onLayer(layer) });
       await reader.insert(instance);
-      await using writer = open();
+      await using writer = await open();
       const [loaded] = await writer.candidates(key);
       expect(loaded?.data).not.toBe(null);
       await reader.retire([instance.id]);
@@ -168,7 +182,8 @@ export function describeStore(name: string, make: () => { readonly open: () => T
     });
 
     it('gives each scope its own newest volume, and knows what stems from what', async () => {
-      await using store = make().open();
+      await using place = await make();
+      await using store = await place.open();
       const path = '/root/.cache' as GuestPath;
       const volume = (id: string, parent: string | null, directory: string) => ({
         id,
@@ -191,25 +206,29 @@ export function describeStore(name: string, make: () => { readonly open: () => T
     });
 
     it('counts jobs', async () => {
-      const { open } = make();
-      await using store = open();
+      await using place = await make();
+      const open = () => place.open();
+      await using store = await open();
       const first = await store.nextJob();
-      await using reopened = open();
+      await using reopened = await open();
       expect(await reopened.nextJob()).toBe(first + 1);
     });
 
     it('has one secret of its own', async () => {
-      const { open } = make();
-      await using store = open();
-      await using reopened = open();
-      await using other = make().open();
+      await using place = await make();
+      const open = () => place.open();
+      await using store = await open();
+      await using reopened = await open();
+      await using elsewhere = await make();
+      await using other = await elsewhere.open();
       expect(store.hmacKey).toMatch(/^[0-9a-f]{64}$/);
       expect(reopened.hmacKey).toBe(store.hmacKey);
       expect(other.hmacKey).not.toBe(store.hmacKey);
     });
 
     it('syncs', async () => {
-      await using store = make().open();
+      await using place = await make();
+      await using store = await place.open();
       await store.insert(anInstance());
       await store.sync();
       expect(await store.candidates(key)).toHaveLength(1);

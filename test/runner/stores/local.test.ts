@@ -12,9 +12,9 @@ import type { StepKey } from '../../../src/runner/store.ts';
 import { scratch } from '../../support/scratch.ts';
 import { aLayer, anInstance, describeStore } from './contract.ts';
 
-describeStore('local', () => {
+describeStore('local', async () => {
   const directory = scratch();
-  return { open: () => openLocalStore(directory) };
+  return { open: async () => openLocalStore(directory), [Symbol.asyncDispose]: async () => {} };
 });
 
 describe('local store', () => {
@@ -47,7 +47,7 @@ describe('local store', () => {
     database.exec(`update instances set boot = 'an earlier one'`);
     database.close();
     await using store = openLocalStore(directory);
-    expect(await store.candidates('k'.repeat(64) as StepKey)).toHaveLength(1);
+    expect(await store.candidates('f'.repeat(64) as StepKey)).toHaveLength(1);
     await store.collect();
     await store[Symbol.asyncDispose]();
     await using again = openLocalStore(directory);
@@ -84,7 +84,7 @@ describe('local store', () => {
 
   it('takes a result that was changed on disk for none, and says so once', async () => {
     const directory = scratch();
-    const key = 'k'.repeat(64) as StepKey;
+    const key = 'f'.repeat(64) as StepKey;
     const warnings: string[] = [];
     const user = { repository: 'here', root: '/here', scope: 'main', reads: ['main'] };
     const open = () => openLocalStore(directory, { ...user, warn: (message) => warnings.push(message) });
@@ -136,7 +136,7 @@ describe('local store', () => {
     const children = `for i in 1 2 3; do timeout -s KILL 0.$((RANDOM % 5 + 4)) "${process.execPath}" --disable-warning=ExperimentalWarning "${program}" "${directory}" & done; wait`;
     for (let round = 0; round < 3; round += 1) spawnSync('bash', ['-c', children]);
     const store = openLocalStore(directory);
-    return store.candidates('k'.repeat(64) as StepKey).then(async (found) => {
+    return store.candidates('f'.repeat(64) as StepKey).then(async (found) => {
       for (const { data } of found) {
         for (const entry of data?.stack ?? [])
           if (entry.kind === 'layer') expect(existsSync(join(entry.directory, 'file'))).toBe(true);

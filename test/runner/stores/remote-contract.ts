@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Blob, Remote, Scope } from '../../../src/runner/remote.ts';
+import type { KeptBlob, Remote, Scope } from '../../../src/runner/remote.ts';
 import { scratch } from '../../support/scratch.ts';
 
 export const main: Scope = { repository: 'origin github.com/octo/gallery', ref: 'refs/heads/main', trust: 'own' };
@@ -10,13 +10,14 @@ export const topic: Scope = { ...main, ref: 'refs/heads/topic' };
 const signal = AbortSignal.timeout(120_000);
 
 /** A file with these bytes, and what they are called. */
-export function aBlob(text: string): Blob & { readonly path: string } {
+export function aBlob(text: string): KeptBlob & { readonly path: string } {
   const path = join(scratch(), 'blob');
   writeFileSync(path, text);
   return {
     digest: `sha256:${createHash('sha256').update(text).digest('hex')}`,
     sizeBytes: Buffer.byteLength(text),
     path,
+    kind: 'snapshot',
   };
 }
 

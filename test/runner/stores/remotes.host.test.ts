@@ -1,34 +1,21 @@
-import { registryRemote } from '../../../src/runner/stores/registry.ts';
-import { actionsCacheRemote } from '../../../src/runner/stores/actions-cache.ts';
-import type { Remote } from '../../../src/runner/remote.ts';
-import { startCacheService } from '../../support/cache-service.ts';
 import { scratch } from '../../support/scratch.ts';
-import { startRegistry } from '../bases/support/registry-server.ts';
-import { describeRemote } from './remote-contract.ts';
+import { describeStore } from './contract.ts';
+import { describeRemote, main } from './remote-contract.ts';
+import { cacheService, registryService } from './services.ts';
+import { describeShared, machine } from './shared-contract.ts';
 
-describeRemote('a registry', async () => {
-  const registry = await startRegistry('none');
-  const open = (): Remote => {
-    const remote = registryRemote({
-      ...{ name: `${registry.host}/team/layer`, credentials: async () => null, scratch: scratch() },
-    });
-    if (remote === null) throw new Error('not a registry');
-    return remote;
-  };
-  return { open, [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose]() };
-});
-
-describeRemote('the Actions cache', async () => {
-  const service = await startCacheService();
-  return {
-    open(scopes) {
-      const refs = scopes.map((one) => one.ref);
-      const environment = {
-        PATH: process.env['PATH'],
-        ...service.environment({ reads: refs, writes: refs[0] ?? null }),
-      };
-      return actionsCacheRemote({ environment, scratch: scratch() });
-    },
-    [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
-  };
-});
+for (const [name, make] of [
+  ['a registry', registryService],
+  ['the Actions cache', cacheService],
+] as const) {
+  describeRemote(name, make);
+  describeShared(name, make);
+  describeStore(name, async () => {
+    const service = await make();
+    const directory = scratch();
+    return {
+      open: async () => (await machine(service, { directory, scopes: [main] })).store,
+      [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+    };
+  });
+}

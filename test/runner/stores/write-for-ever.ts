@@ -15,7 +15,7 @@ for (;;) {
   await store.insert({
     id: randomBytes(16).toString('hex') as InstanceId,
     parent: 'a'.repeat(64) as InstanceId,
-    key: 'k'.repeat(64) as StepKey,
+    key: 'f'.repeat(64) as StepKey,
     first: false,
     keyParts: [],
     title: 'RUN make',

@@ -1,11 +1,13 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { GuestPath } from '../../../host.ts';
 import { packObservations, unpackObservations } from '../../packed-observations.ts';
 import { scopeText, type Blob, type Scope } from '../../remote.ts';
-import type { Instance } from '../../store.ts';
+import type { Instance, MtimeTable } from '../../store.ts';
+import { isDocument } from './document-shape.ts';
 
-/** Another number is another store: what older and newer versions of `layer` left is not looked at. Change it with `Instance`. */
-export const documentFormat = 1;
+/** Another number is another store: what older and newer versions of `layer` left is not looked at. Change it with `Instance` and `Volume`. */
+export const documentFormat = 2;
 
 /** A base machine that a remote store carries. */
 export interface SharedBase {
@@ -15,19 +17,38 @@ export interface SharedBase {
   readonly layer: string;
 }
 
+/** A CACHE volume that a remote store carries. */
+export interface SharedVolume {
+  readonly path: GuestPath;
+  readonly at: GuestPath;
+  /** The archive of its directory. */
+  readonly layer: string;
+  readonly mtimes: MtimeTable | null;
+  readonly createdAt: number;
+  /** Ids of those it stems from, the nearest first; not all. */
+  readonly ancestors: readonly string[];
+  /** A run of this scope saved it; the others are here because a snapshot stands on them. */
+  readonly isOwn: boolean;
+}
+
 /** Everything that a scope's runs left. */
 export interface IndexDocument {
   readonly scope: Scope;
-  /** Parents before children. In `data`, layers are named by digest instead of by directory. */
+  /** Parents before children. In `data`, directories have names (names.ts). */
   readonly instances: readonly Instance[];
-  /** The pieces that make up an archive, in order. */
+  /** The pieces that make up an archive, in order, by its digest. */
   readonly layers: Readonly<Record<string, readonly Blob[]>>;
+  readonly volumes: Readonly<Record<string, SharedVolume>>;
   readonly bases: Readonly<Record<string, SharedBase>>;
+}
+
+/** A scope where nothing is yet. */
+export function emptyDocument(scope: Scope): IndexDocument {
+  return { scope, instances: [], layers: {}, volumes: {}, bases: {} };
 }
 
 /** So that what is said to be small cannot fill the memory. */
 const longestBytes = 256 * 1024 * 1024;
-const digestPattern = /^sha256:[0-9a-f]{64}$/;
 
 /** The document as bytes: a line with its format and its MAC (`-` without a key), then compressed JSON. */
 export function writeDocument(document: IndexDocument, key: string | null): Uint8Array {
@@ -51,14 +72,22 @@ export function readDocument(
   if (key !== null && !sameText(seal, mac(body, key))) return { wrong: 'it does not carry the MAC of LAYER_STORE_KEY' };
   try {
     const json = JSON.parse(zstdDecompressSync(body, { maxOutputLength: longestBytes }).toString('utf8')) as unknown;
-    const document = shape(json);
-    if (document === null) return { wrong: 'it is damaged' };
-    if (scopeText(document.scope) !== scopeText(scope)) return { wrong: `it is of ${document.scope.ref}` };
-    return document;
+    if (!isDocument(json)) return { wrong: 'it is damaged' };
+    const { instances, ...rest } = json as Packed;
+    if (scopeText(rest.scope) !== scopeText(scope)) return { wrong: `it is of ${rest.scope.ref}` };
+    return {
+      ...rest,
+      instances: instances.map((one) => ({ ...one, observations: unpackObservations(one.observations) })),
+    };
   } catch {
     return { wrong: 'it is damaged' };
   }
 }
+
+/** As it is in JSON. */
+type Packed = Omit<IndexDocument, 'instances'> & {
+  readonly instances: readonly (Omit<Instance, 'observations'> & { readonly observations: string })[];
+};
 
 function mac(body: Uint8Array, key: string): string {
   return createHmac('sha256', key).update(`layer index ${documentFormat}\n`).update(body).digest('hex');
@@ -66,59 +95,4 @@ function mac(body: Uint8Array, key: string): string {
 
 function sameText(a: string, b: string): boolean {
   return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
-}
-
-type Json = Readonly<Record<string, unknown>>;
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const isText = (value: unknown): value is string => typeof value === 'string';
-
-/** What is only JSON so far, as a document; null where it is none. */
-function shape(json: unknown): IndexDocument | null {
-  if (!isObject(json) || !isObject(json['scope']) || !isObject(json['layers']) || !isObject(json['bases'])) return null;
-  const { repository, ref, trust } = json['scope'];
-  if (!isText(repository) || !isText(ref) || (trust !== 'own' && trust !== 'fork')) return null;
-  if (!Object.entries(json['layers']).every(([digest, pieces]) => digestPattern.test(digest) && isPieces(pieces)))
-    return null;
-  const layers = json['layers'] as IndexDocument['layers'];
-  const known = (digest: unknown): boolean => isText(digest) && Object.hasOwn(layers, digest);
-  for (const base of Object.values(json['bases'])) if (!isObject(base) || !known(base['layer'])) return null;
-  if (!Array.isArray(json['instances'])) return null;
-  const instances: Instance[] = [];
-  for (const one of json['instances'] as unknown[]) {
-    if (!isObject(one) || !isText(one['observations']) || !isInstance(one, known)) return null;
-    const observations = unpackObservations(one['observations']);
-    instances.push({ ...(one as unknown as Instance), observations });
-  }
-  return { scope: { repository, ref, trust }, instances, layers, bases: json['bases'] as IndexDocument['bases'] };
-}
-
-function isPieces(value: unknown): boolean {
-  return (
-    Array.isArray(value) &&
-    (value as unknown[]).every(
-      (one) =>
-        isObject(one) &&
-        isText(one['digest']) &&
-        digestPattern.test(one['digest']) &&
-        Number.isSafeInteger(one['sizeBytes']) &&
-        Number(one['sizeBytes']) >= 0,
-    )
-  );
-}
-
-function isInstance(one: Json, known: (digest: unknown) => boolean): boolean {
-  if (!isText(one['id']) || !/^[0-9a-f]{32}$/.test(one['id'])) return false;
-  if (!isText(one['parent']) || !/^([0-9a-f]{32}|[0-9a-f]{64})$/.test(one['parent'])) return false;
-  if (!isText(one['key']) || !/^[0-9a-f]{64}$/.test(one['key'])) return false;
-  if (!['title', 'layer', 'outputTail'].every((name) => isText(one[name]))) return false;
-  if (!['durationMs', 'createdAt', 'usedAt', 'exitCode'].every((name) => Number.isFinite(one[name]))) return false;
-  if (!Array.isArray(one['keyParts']) || !isObject(one['state'])) return false;
-  const { data } = one;
-  if (data === null) return true;
-  if (!isObject(data) || !Array.isArray(data['stack'])) return false;
-  return (data['stack'] as unknown[]).every(
-    (entry) =>
-      isObject(entry) && (entry['kind'] === 'view' || (entry['kind'] === 'layer' && known(entry['directory']))),
-  );
 }

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash, createPrivateKey, randomBytes, sign } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTcpServer, connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,6 +16,8 @@ export interface RegistryServer extends AsyncDisposable {
   readonly host: string;
   /** Where it keeps its blobs. */
   readonly storage: string;
+  /** Digests of all blobs in it. */
+  digests(): readonly string[];
   readonly user: string;
   readonly password: string;
   /** The `Authorization` that may push. */
@@ -68,6 +70,11 @@ export async function startRegistry(auth: RegistryAuth): Promise<RegistryServer>
   return {
     host: `127.0.0.1:${port}`,
     storage,
+    digests() {
+      const blobs = join(storage, 'docker/registry/v2/blobs/sha256');
+      const all = existsSync(blobs) ? readdirSync(blobs, { recursive: true, encoding: 'utf8' }) : [];
+      return all.flatMap((path) => /^..\/([0-9a-f]{64})$/.exec(path)?.[1] ?? []).map((hex) => `sha256:${hex}`);
+    },
     user,
     password,
     authorization: (repository) => (tokens ? `Bearer ${tokens.issue(repository, ['pull', 'push'])}` : null),
