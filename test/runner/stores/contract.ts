@@ -77,14 +77,14 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
     });
 
     it('gives back the memory of machines, with all that it stands on', async () => {
-      const { open } = make();
-      await using store = open();
+      await using place = await make();
+      await using store = await place.open();
       const [below, above] = [await aLayer(store), await aLayer(store)];
       const stack = [below, above].map((directory) => ({ kind: 'machine', directory }) as const);
       const instance = anInstance({ data: { stack, mtimes: null } });
       await store.insert(instance);
       await store.collect();
-      await using reopened = open();
+      await using reopened = await place.open();
       expect(await reopened.candidates(key)).toEqual([instance]);
       rmSync(below, { recursive: true });
       expect(await reopened.candidates(key)).toMatchObject([{ data: null }]);
