@@ -6,9 +6,11 @@ import type { Machine, MachineSpec, StackEntry } from '../src/runner/driver.ts';
 import { sandboxDriver } from '../src/runner/drivers/sandbox/sandbox.ts';
 import { startViewServer } from '../src/runner/fuse/start.ts';
 import { buildTinyBase } from '../test/runner/drivers/tiny-base.ts';
+import { least } from './layer.ts';
+import { table } from './table.ts';
 
-/** What a machine costs: `node bench/sandbox.ts` prints medians in milliseconds. Run as root. */
-const rounds = 15;
+/** What a machine costs: `node bench/sandbox.ts [rounds]`. Run as root. */
+const rounds = Number(process.argv[2] ?? 9);
 const directory = mkdtempSync(join(tmpdir(), 'layer-sandbox-bench-'));
 const signal = new AbortController().signal;
 const driver = sandboxDriver({ startViewServer, storeDirectory: directory, warn: (message) => console.error(message) });
@@ -62,6 +64,11 @@ try {
       await run(again, 'true');
       return again;
     });
+    await measure('ten machines from one snapshot (SPLIT 10), to the end of each one’s first command', async () => {
+      const copies = await Promise.all(Array.from({ length: 10 }, () => boot({ stack })));
+      await Promise.all(copies.map((copy) => run(copy, 'true')));
+      return copies;
+    }).then((copies) => Promise.all(copies.map((copy) => copy[Symbol.asyncDispose]())));
     await measure('dispose', async () => await restored[Symbol.asyncDispose]());
     await machine.start(
       { script: 'exec sleep 1000', env: { PATH: '/usr/bin' }, user: 'root', cwd: '/' as GuestPath },
@@ -74,10 +81,8 @@ try {
   const machine = await boot();
   await measure('1 GB of output', () => run(machine, 'dd if=/dev/zero bs=1M count=1024 2>/dev/null'));
   await machine[Symbol.asyncDispose]();
-  for (const [what, all] of times) {
-    const median = all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)];
-    if (median !== undefined) console.log(`${median.toFixed(1).padStart(8)} ms  ${what}`);
-  }
+  const rows = [...times].map(([what, all]) => [what, least(all)]);
+  console.log(table(`A machine of the sandbox: the least of ${rounds}`, ['', ''], rows));
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
