@@ -103,7 +103,7 @@ const mutations: readonly Mutation[] = [
   {
     name: 'times of its own for a content that came back',
     file: 'src/runner/view/mtimes.ts',
-    from: '      if (known[0] !== digest) return startedNs;',
+    from: '      if (known[0] !== digest) return now(path, digest);',
     to: '      if (known[0] !== digest) continue;',
     noticed: 'instructions',
   },

@@ -138,7 +138,7 @@ export function randomCopy(random: Random, at: string): string {
 /** Tools that look at times and sizes only, and keep what they found: a linter's cache and a small make. They print what a run without a cache would. */
 export function linter(cache: string): string {
   return (
-    `for f in /w/*; do [ -f "$f" ] || continue; case "$f" in *$'\\n'*) continue;; esac; k="$f $(stat -L -c "%y %s" "$f")"; l=$(grep -aF -- "$k|" ${cache}/lint 2>/dev/null | tail -1); ` +
+    `mkdir -p ${cache}; for f in /w/*; do [ -f "$f" ] || continue; case "$f" in *$'\\n'*) continue;; esac; k="$f $(stat -L -c "%y %s" "$f")"; l=$(grep -aF -- "$k|" ${cache}/lint 2>/dev/null | tail -1); ` +
     `if [ -n "$l" ]; then r=\${l##*|}; else r=$(md5sum < "$f"); echo "$k|$r" >> ${cache}/lint; fi; echo "$f $r" >> /out/lint; done`
   );
 }

@@ -90,18 +90,46 @@ export const language: readonly Scenario[] = [
     ],
     prints: '/w/a b026324c6904b2a9cb4b88d6d61c81d1\n/w/b 26ab0db90d72e28ad0ba1e22ee510510\n',
     edits: [
-      { put: { 'not/seen/by/it': '' }, reruns: 'RUN for', because: /listing/ },
+      { put: { 'not/seen/by/it': '' }, reruns: 'RUN mkdir -p', because: /listing/ },
       {
         put: { a: '3\n' },
-        reruns: 'RUN for',
+        reruns: 'RUN mkdir -p',
         because: '{}/a changed',
         prints: '/w/a 6d7fce9fee471194aa8b5b6e47267f03\n/w/b 26ab0db90d72e28ad0ba1e22ee510510\n',
       },
       { shell: 'touch a b', reruns: null },
       {
         put: { a: '1\n', b: '4\n' },
-        reruns: 'RUN for',
+        reruns: 'RUN mkdir -p',
         prints: '/w/a b026324c6904b2a9cb4b88d6d61c81d1\n/w/b 48a24b70a0b376535542b996af517398\n',
+      },
+    ],
+  },
+  {
+    rows: ['H38', 'H52'],
+    name: 'cache-shared-by-two-layerfiles',
+    files: {
+      'web/a': '1\n',
+      'api/a': '2\n',
+      'web/Layerfile': `FROM vm/debian:12\nRUN mkdir /out # 4\nCOPY a /w/\nCACHE /shared\nRUN ${linter('/shared')}\n`,
+    },
+    // The other one is done first: its file has the same size, the same path in the machine, and is as new.
+    steps: [
+      'WAIT web',
+      'RUN mkdir /out # 5',
+      'COPY api/a /w/',
+      'CACHE /shared',
+      `RUN ${linter('/shared')}`,
+      'RUN cut -d" " -f1,2 /out/lint',
+    ],
+    prints: '/w/a 26ab0db90d72e28ad0ba1e22ee510510\n',
+    edits: [
+      { put: { other: '' }, reruns: null },
+      {
+        put: { 'web/a': '3\n', 'api/a': '4\n' },
+        reruns: 'RUN mkdir -p',
+        because: '{}/api/a changed',
+        prints: '/w/a 48a24b70a0b376535542b996af517398\n',
       },
     ],
   },
