@@ -39,6 +39,7 @@ export async function openBench(name: string): Promise<Bench> {
         HOME: directory,
         LAYER_STORE: join(directory, 'store'),
         LAYER_BASES: testBases,
+        LAYER_DRIVER: 'sandbox',
       },
       encoding: 'utf8',
       maxBuffer: 1 << 28,

@@ -42,6 +42,7 @@ function type(line: string, { repo, here }: { readonly repo: string; readonly he
       HOME: here,
       LAYER_STORE: join(here, 'store'),
       LAYER_BASES: testBases,
+      LAYER_DRIVER: process.env['LAYER_DRIVER'] ?? 'sandbox',
       LAYER_DEBUG: '1',
       GIT_CONFIG_GLOBAL: '/dev/null',
       GIT_AUTHOR_NAME: 'Somebody',

@@ -63,7 +63,8 @@ export async function runJob(given: {
 
   const options = {
     ...{ store: null, secret: secrets, 'secret-file': [], env: [], press: inputs.press },
-    ...{ serve: false, offline: false },
+    // A saved machine stays on the host that saved it, and such a host is gone after the job.
+    ...{ serve: false, offline: false, driver: 'sandbox' as const },
   };
   const summary = createSummary();
   const reporter = createActionReporter(core, { filePath });

@@ -34,5 +34,7 @@ export function wantsSnapshot({
   if (!later || later.layer !== here.layer) return true;
   const last = chain.steps.slice(0, index).findLast(({ step }) => step.kind === 'checkpoint')?.step;
   if (last?.kind === 'checkpoint' && last.mode === 'disabled') return false;
-  return cheap || sinceLastMs >= worthMs;
+  // What is copied is edited most: the step that comes next runs again for it, and what is before it had better not.
+  const copied = (here.step.kind === 'copy' || here.step.kind === 'clone') && later.step.kind === 'run';
+  return cheap || sinceLastMs >= worthMs || (copied && worthMs < usualWorthMs);
 }

@@ -9,6 +9,8 @@ import type { RepoTree } from './view/tree.ts';
 /** What a run needs of the world; the composition root brings it. */
 export interface RunPorts {
   readonly driver: Driver;
+  /** What runs the machines of a chain, where that is not `driver` for all. */
+  readonly driverFor: ((chain: Chain) => Driver) | null;
   readonly store: TraceStore;
   readonly clock: Clock;
   readonly bases: Bases;
@@ -149,4 +151,9 @@ export interface ExposePort {
         },
       ) => Promise<void>)
     | null;
+}
+
+/** What a run needs of the world, as a chain has it. */
+export function portsFor(ports: RunPorts, chain: Chain): RunPorts {
+  return { ...ports, driver: ports.driverFor?.(chain) ?? ports.driver };
 }

@@ -5,7 +5,7 @@ import { chainOf, type Chain } from './chain.ts';
 import type { Forced, Mode, Root, RunContext, Slots } from './context.ts';
 import type { Listener, RunnerName, RunnerOutcome } from './events.ts';
 import { runnerName } from './names.ts';
-import type { RunPorts } from './ports.ts';
+import { portsFor, type RunPorts } from './ports.ts';
 import { startPosition, type Position } from './position.ts';
 import { rootOn } from './root.ts';
 import { missingSecret, runTo, type RunnerEnd } from './runner.ts';
@@ -47,7 +47,7 @@ export async function schedule(request: Schedule): Promise<readonly Finished[]> 
   const contextOf = (runner: Runner, name: RunnerName, chain: Chain): RunContext => {
     const pressed = new Set<number>();
     return {
-      ports,
+      ports: portsFor(ports, chain),
       runner: name,
       chain,
       root: null,

@@ -22,6 +22,8 @@ import type { WrittenBack } from '../runner/stores/shared.ts';
 import type { Host } from '../node-host.ts';
 import { runBases } from './bases.ts';
 import { beginRun, type BegunRun } from './begin.ts';
+import { chooseDrivers } from './drivers.ts';
+import { driverNamed, type DriverName } from './driver-names.ts';
 import { runExpose } from './expose.ts';
 import { runInputs } from './inputs.ts';
 import { makeRoom } from './make-room.ts';
@@ -39,6 +41,8 @@ export interface WorldOptions {
   readonly press: readonly string[];
   readonly serve: boolean;
   readonly offline: boolean;
+  /** What runs the machines. */
+  readonly driver: DriverName;
 }
 
 /** Which run this is. `new`: JOB_ID counts up; `none`: nothing runs, and all is looked at as the next run would see it; `retry`: the next try of a job, null for the last one. */
@@ -109,17 +113,20 @@ export async function openRun(given: {
     ...{ jobId: job.job, overrides: { ...retryIndex(job.attempt), ...overrides.overrides } },
   });
   const room = (): Promise<string | null> => makeRoom({ store, directory, environment: env });
+  const bases = env['LAYER_BASES'] || join(directory, 'bases');
+  const drivers = await chooseDrivers({
+    ...{ asked: driverNamed(options.driver, env['LAYER_DRIVER']), plan, bases, path: env['PATH'] ?? '', warn, signal },
+    sandbox: () => sandboxDriver({ startViewServer, storeDirectory: directory, warn }),
+  });
+  for (const message of drivers.notes) note('info', message);
   const ports: RunPorts = {
-    driver: sandboxDriver({
-      startViewServer,
-      storeDirectory: directory,
-      warn,
-    }),
+    driver: drivers.driver,
+    driverFor: drivers.driverFor,
     store: shared ?? store,
     clock: host.clock,
     bases: runBases(
       {
-        directory: env['LAYER_BASES'] || join(directory, 'bases'),
+        directory: bases,
         repositoryRoot: root,
         architecture: process.arch === 'x64' ? 'amd64' : process.arch,
         mirrors: parseMirrors(env['LAYER_REGISTRY_MIRROR'] ?? ''),

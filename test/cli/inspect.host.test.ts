@@ -10,7 +10,7 @@ const layer = [process.execPath, '--disable-warning=ExperimentalWarning', main];
 
 const environment = (cwd: string) => ({
   ...{ PATH: process.env['PATH'], HOME: cwd, TERM: 'dumb' },
-  ...{ LAYER_STORE: join(cwd, '.store'), LAYER_BASES: testBases },
+  ...{ LAYER_STORE: join(cwd, '.store'), LAYER_BASES: testBases, LAYER_DRIVER: 'sandbox' },
 });
 
 /** Types each text when what it waits for has been printed. script(1) is a terminal for whoever has none. */

@@ -15,7 +15,7 @@ test('a gigabyte of output needs little memory, and the report has its end', asy
   });
   const child = spawn(process.execPath, [layerProgram(), 'run', '--progress', 'quiet'], {
     cwd: repo,
-    env: { PATH: process.env['PATH'], HOME: here, LAYER_STORE: store, LAYER_BASES: testBases },
+    env: { PATH: process.env['PATH'], HOME: here, LAYER_STORE: store, LAYER_BASES: testBases, LAYER_DRIVER: 'sandbox' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let said = '';

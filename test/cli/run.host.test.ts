@@ -21,7 +21,14 @@ interface Place {
 function place(files: Record<string, string>): Place {
   const here = scratch(Object.fromEntries(Object.entries(files).map(([path, text]) => [`repo/${path}`, text])));
   const store = join(here, 'store');
-  const env = { PATH: process.env['PATH'], HOME: here, LAYER_STORE: store, LAYER_BASES: testBases, LAYER_DEBUG: '1' };
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: here,
+    LAYER_STORE: store,
+    LAYER_BASES: testBases,
+    LAYER_DRIVER: 'sandbox',
+    LAYER_DEBUG: '1',
+  };
   return { repo: join(here, 'repo'), store, env };
 }
 

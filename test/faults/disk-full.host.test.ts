@@ -37,7 +37,13 @@ it(
     writeFileSync(join(directory, 'script'), script);
     execFileSync('unshare', ['--mount', '--propagation', 'private', 'bash', join(directory, 'script'), directory], {
       stdio: 'ignore',
-      env: { PATH: process.env['PATH'], HOME: directory, LAYER_BASES: testBases, LAYER_DEBUG: '1' },
+      env: {
+        PATH: process.env['PATH'],
+        HOME: directory,
+        LAYER_BASES: testBases,
+        LAYER_DRIVER: 'sandbox',
+        LAYER_DEBUG: '1',
+      },
     });
     const read = (name: string): string => readFileSync(join(directory, name), 'utf8');
     const failures: number[] = [];

@@ -62,7 +62,10 @@ const edges = [
   'src/runner/input/',
 ];
 /** Contracts, formats and parts of several drivers that lie in an edge and that everybody in the runner may know. */
-const contracts = ['src/runner/fuse/view-server.ts', 'src/runner/drivers/frames.ts', 'src/runner/drivers/slirp.ts'];
+const contracts = [
+  'src/runner/fuse/view-server.ts',
+  ...['frames', 'users', 'accounts', 'exit', 'slirp'].map((name) => `src/runner/drivers/${name}.ts`),
+];
 const roots = ['src/cli/', 'src/action/'];
 /** What both roots do alike: the parts of a run wired to this host. */
 const effectful = [...roots, 'src/world/', 'src/registry/', ...edges, 'src/node-host', 'grammar/'];

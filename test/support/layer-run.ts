@@ -46,6 +46,7 @@ export function checkout(files: Readonly<Record<string, Entry>>): Checkout {
           HOME: here,
           LAYER_STORE: store,
           LAYER_BASES: testBases,
+          LAYER_DRIVER: 'sandbox',
           LAYER: `${process.execPath} ${program}`,
           ...env,
         },

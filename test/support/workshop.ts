@@ -107,6 +107,7 @@ export function openWorkshop(where: string = tmpdir()): Workshop {
         HOME: directory,
         LAYER_STORE: options.store ?? store,
         LAYER_BASES: testBases,
+        LAYER_DRIVER: 'sandbox',
         LAYER_DEBUG: '1',
         GIT_CONFIG_GLOBAL: '/dev/null',
         ...env,

@@ -13,8 +13,10 @@ import { flag, text, texts } from '../args.ts';
 import type { Context } from '../command.ts';
 import { codeOf } from '../commands/check.ts';
 import { terminalReport } from '../report.ts';
+import type { DriverName } from '../../world/driver-names.ts';
 import { asRoot } from '../run/as-root.ts';
 import { compileFetched } from '../run/fetched.ts';
+import { driverOption } from '../run/options.ts';
 import { select } from '../../world/selection.ts';
 
 /** What commands take that look at a repository's runs; the same words mean the same as for `layer run`. */
@@ -25,6 +27,7 @@ export const inspectOptions = {
   'secret-file': texts('name=path', 'give a secret as the content of a file, in base64'),
   env: texts('name=value', 'set a predefined variable'),
   offline: flag('do not ask other repositories for newer commits'),
+  driver: driverOption,
 };
 
 /** What was typed for `inspectOptions`. */
@@ -35,6 +38,7 @@ export interface InspectOptions {
   readonly 'secret-file': readonly string[];
   readonly env: readonly string[];
   readonly offline: boolean;
+  readonly driver: DriverName;
 }
 
 /** A repository with its Layerfiles and the store, open for a look. */

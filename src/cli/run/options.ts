@@ -1,5 +1,12 @@
 import { choice, flag, number, text, texts, type Args } from '../args.ts';
+import { driverNames } from '../../world/driver-names.ts';
 import { progressKinds } from './reporter.ts';
+
+/** What runs the machines. */
+export const driverOption = choice(
+  driverNames,
+  'what runs the machines: virtual machines, the sandbox, or what fits host and Layerfile; LAYER_DRIVER or auto by default',
+);
 
 /** What `layer run` and whatever runs Layerfiles can be told. */
 export const runOptions = {
@@ -12,7 +19,7 @@ export const runOptions = {
   ),
   'keep-going': flag('let what does not need a failed Layerfile run on'),
   jobs: number('n', 1, 'machines at the same time; the number of processors by default'),
-  driver: choice(['sandbox'], 'what runs the machines'),
+  driver: driverOption,
   store: text('directory', 'where results are kept; LAYER_STORE or ~/.cache/layer by default'),
   secret: texts('name', 'pass on a secret from this environment'),
   'secret-file': texts('name=path', 'give a secret as the content of a file, in base64'),

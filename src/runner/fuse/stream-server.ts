@@ -11,7 +11,6 @@ import { forgetName } from './notifications.ts';
 import { decodeRequest, requestHeaderBytes } from './protocol.ts';
 import type { ServedView } from './nodes.ts';
 import { ViewServerLost } from './start.ts';
-import type { ViewTable } from './table.ts';
 import type { SavedViews, StreamViewServer, StreamViewServerSpec } from './view-server.ts';
 
 /** No request that this server understands is longer: it is a header, a few numbers and at most two names. */
@@ -19,13 +18,22 @@ const longestRequestBytes = 64 * 1024;
 
 /**
  * Serves views to a kernel that is elsewhere: requests come and replies go as a stream of bytes, one message after another as the device gives and takes
- * them (each begins with its length). Rejects with `ViewsUnusable` where what is to be taken up does not fit the views of today.
+ * them (each begins with its length). Throws `ViewsUnusable` where what is to be taken up does not fit the views of today.
  */
 export function serveViewsOverStream(spec: StreamViewServerSpec): StreamViewServer {
   return new ViewsOverStream(spec);
 }
 
-/** Why a saved table of views cannot be taken up. */
+/** The same, with the reason as a value. */
+export function takeUpViews(spec: StreamViewServerSpec): StreamViewServer | { readonly unusable: string } {
+  try {
+    return serveViewsOverStream(spec);
+  } catch (error) {
+    if (error instanceof ViewsUnusable) return { unusable: error.message };
+    throw error;
+  }
+}
+
 export class ViewsUnusable extends Error {
   override readonly name = 'ViewsUnusable';
 }
@@ -175,16 +183,5 @@ class ViewsOverStream implements StreamViewServer {
 
   #fail(why: string): void {
     this.#failure ??= why;
-  }
-}
-
-/** A saved table read back from a snapshot; null where it is none. */
-export function readSavedViews(text: string): SavedViews | null {
-  try {
-    const saved = JSON.parse(text) as SavedViews;
-    const table = saved.table as ViewTable | undefined;
-    return table?.format === 1 && typeof saved.pending === 'string' ? saved : null;
-  } catch {
-    return null;
   }
 }

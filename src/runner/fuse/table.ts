@@ -100,7 +100,7 @@ export function takeUpTable(
       return { wrong: `it knows ${node.path} as another kind of file` };
     node.seen = seen;
     for (const gone of absent) {
-      if (nodes.child(node, gone) !== null) return { wrong: `it knows that ${pathOf(node, gone)} is not there` };
+      if (nodes.child(node, gone) !== null) return { wrong: `it knows that ${pathOf(node, gone)} was not there` };
     }
     if (absent.length > 0) node.absent = new Set(absent);
     const another = node.entry.sizeBytes !== sizeBytes || String(timeOf(node) ?? '') !== time;

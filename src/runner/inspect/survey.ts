@@ -6,7 +6,7 @@ import type { Listener, RunnerName } from '../events.ts';
 import { isWorking } from '../instruction.ts';
 import { keyStep, lookUp, resultAt, type KeyedStep } from '../lookup.ts';
 import { runnerName } from '../names.ts';
-import type { RunPorts } from '../ports.ts';
+import { portsFor, type RunPorts } from '../ports.ts';
 import { startPosition, type Position } from '../position.ts';
 import { rootOn } from '../root.ts';
 import { nothingForced } from '../run.ts';
@@ -89,7 +89,13 @@ function contextOf(
 ): RunContext {
   const { name, chain, copy, clones } = own;
   return {
-    ...{ ports, runner: name, chain, mode, trees: mode.kind === 'look' ? mode.trees : mode.inputs },
+    ...{
+      ports: portsFor(ports, chain),
+      runner: name,
+      chain,
+      mode,
+      trees: mode.kind === 'look' ? mode.trees : mode.inputs,
+    },
     ...{ root: null, forced: nothingForced, slots: createSlots(Infinity), signal, emit, copy, run },
     startNs: BigInt(ports.clock.now()) * 1_000_000n,
     pressed: new Set(),

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { serveViewsOverStream, ViewsUnusable } from '../../../src/runner/fuse/stream-server.ts';
+import { takeUpViews } from '../../../src/runner/fuse/stream-server.ts';
 import type { SavedViews, StreamViewServer } from '../../../src/runner/fuse/view-server.ts';
 import { scratch } from '../../support/scratch.ts';
 import { lines, run, wholeRepository, writeManifestOf } from './served.ts';
@@ -50,10 +50,12 @@ class Guest {
     this.#connection = connection;
     const manifest = join(this.directory, `manifest-${this.#manifests++}`);
     writeManifestOf(this.repository, manifest, {});
-    return serveViewsOverStream({
+    const served = takeUpViews({
       ...{ stream: connection, trees: { repository: manifest }, mtime: this.mtime },
       ...{ views: [wholeRepository()], takeUp },
     });
+    if ('unusable' in served) throw new Error(`unusable: ${served.unusable}`);
+    return served;
   }
 
   /** What a snapshot keeps; the server is gone after it. */
@@ -159,6 +161,6 @@ test.each([
   const saved = await guest.save(before);
   edit(guest.repository);
   const serving = guest.serve(saved);
-  await expect(serving).rejects.toThrow(ViewsUnusable);
+  await expect(serving).rejects.toThrow(`unusable: it knows`);
   await expect(serving).rejects.toThrow(named);
 });

@@ -134,6 +134,7 @@ function worldPorts(
   const driver = fakeDriver(host);
   return {
     driver: options.driver?.(driver) ?? driver,
+    driverFor: null,
     store,
     clock: { now: () => Date.now() },
     bases: {

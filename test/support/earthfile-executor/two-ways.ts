@@ -46,6 +46,7 @@ export function runNatively({ repo, here, native = [], env = {} }: Story): Endin
         HOME: here,
         LAYER_STORE: join(here, 'store'),
         LAYER_BASES: testBases,
+        LAYER_DRIVER: 'sandbox',
         ...identity,
         ...env,
       },

@@ -114,6 +114,7 @@ export class Stage {
           HOME: this.#scratch,
           LAYER_STORE: join(this.#scratch, 'store'),
           LAYER_BASES: testBases,
+          LAYER_DRIVER: 'sandbox',
           ...one.env,
         },
         encoding: 'utf8',

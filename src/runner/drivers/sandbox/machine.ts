@@ -11,11 +11,11 @@ import type { Agent } from './agent.ts';
 import { AgentError } from './agent.ts';
 import type { Group, MachineCgroups } from './cgroup.ts';
 import { connectTo } from './connection.ts';
-import { exitOf } from './exit.ts';
+import type { AccountFiles } from '../accounts.ts';
+import { accountOf, ensureUser } from '../accounts.ts';
+import { exitOf } from '../exit.ts';
 import { listeningPorts, processName, sessionProcesses } from './process-table.ts';
 import type { Root } from './root.ts';
-import type { Account } from './users.ts';
-import { addAccount, findAccount, groupsOf, joinRootGroup } from './users.ts';
 
 /** What a process that is about to end is given before it counts as left running: `> >(tee log)` outlives its bash by a moment. */
 const graceMs = 200;
@@ -118,24 +118,8 @@ export class SandboxMachine implements Machine {
     return { path: decodeName(found ?? encodeName(path)) as GuestPath, kind: kindNamed(kind?.toString()), ancestors };
   }
 
-  async user(name: string): ReturnType<Machine['user']> {
-    const passwd = await this.#read('/etc/passwd');
-    const group = await this.#read('/etc/group');
-    let account = findAccount(passwd ?? '', name);
-    let members = group ?? '';
-    if (account === null) {
-      const shadow = await this.#read('/etc/shadow');
-      const added = addAccount({ passwd: passwd ?? '', group: members, shadow }, name);
-      account = added.account;
-      members = added.accounts.group;
-      await this.#agent.ask('write', '/etc/passwd', added.accounts.passwd, 0o644, 0, 0);
-      if (added.accounts.shadow !== null)
-        await this.#agent.ask('write', '/etc/shadow', added.accounts.shadow, 0o640, 0, 0);
-      await this.#agent.ask('mkdir', account.home, 0o755, account.uid, account.gid);
-    }
-    if (account.uid !== 0) members = joinRootGroup(members, account.name);
-    if (members !== group) await this.#agent.ask('write', '/etc/group', members, 0o644, 0, 0);
-    return { uid: account.uid, gid: account.gid, home: account.home };
+  user(name: string): ReturnType<Machine['user']> {
+    return ensureUser(this.#accounts, name);
   }
 
   async makeDirectory(path: GuestPath): Promise<void> {
@@ -210,7 +194,7 @@ export class SandboxMachine implements Machine {
     void done.promise.then(() => started.resolve(''));
     let session = '';
     try {
-      const account = await this.#account(command.user);
+      const account = await accountOf(this.#accounts, command.user);
       if (account === null) {
         options.output(Buffer.from(`layer: there is no user ${command.user} in this machine\n`));
         done.resolve({ kind: 'exited', code: 126 });
@@ -267,10 +251,12 @@ export class SandboxMachine implements Machine {
     }
   }
 
-  async #account(name: string): Promise<(Account & { readonly groups: readonly number[] }) | null> {
-    if (name === 'root') return { name, uid: 0, gid: 0, home: '/root' as GuestPath, groups: [0] };
-    const account = findAccount((await this.#read('/etc/passwd')) ?? '', name);
-    return account === null ? null : { ...account, groups: groupsOf((await this.#read('/etc/group')) ?? '', account) };
+  get #accounts(): AccountFiles {
+    return {
+      read: (path) => this.#read(path),
+      write: async (path, text, mode) => void (await this.#agent.ask('write', path, text, mode, 0, 0)),
+      makeHome: async ({ home, uid, gid }) => void (await this.#agent.ask('mkdir', home, 0o755, uid, gid)),
+    };
   }
 
   async #read(path: string): Promise<string | null> {

@@ -1,4 +1,4 @@
-import type { GuestPath } from '../../../host.ts';
+import type { GuestPath } from '../../host.ts';
 
 /** A machine's account, as passwd(5) has it. */
 export interface Account {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { addAccount, findAccount, groupsOf, joinRootGroup } from '../../../../src/runner/drivers/sandbox/users.ts';
+import { addAccount, findAccount, groupsOf, joinRootGroup } from '../../../src/runner/drivers/users.ts';
 
 const passwd = 'root:x:0:0:root:/root:/bin/bash\nann:x:1000:1000::/home/ann:/bin/sh\n';
 const group = 'root:x:0:\nann:x:1000:\ndocker:x:999:bob,ann\n';

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { Exit } from '../../driver.ts';
+import type { Exit } from '../driver.ts';
 
 const signalNames = new Map<number, string>(Object.entries(constants.signals).map(([name, number]) => [number, name]));
 
