@@ -6,6 +6,7 @@ import { keyDifference, keyParts, secretDigest, stepKey, type KeyPart } from './
 import type { Verdict } from './ports.ts';
 import type { Position } from './position.ts';
 import { brokenRead } from './reads.ts';
+import { seal } from './seal.ts';
 import type { Instance, StepKey } from './store.ts';
 import { openView } from './view/open.ts';
 import type { View } from './view/view.ts';
@@ -36,7 +37,7 @@ export async function keyStep(
   if (instruction.kind === 'wrong') return { wrong: instruction.why };
   const first = context.root !== null && position.instance === context.root.id;
   const own = keyParts({
-    instruction: JSON.stringify(instruction),
+    instruction: withoutSecrets(JSON.stringify(instruction), position, context),
     buildEnv: Object.fromEntries(position.buildEnv.map((name) => [name, keyValue(name, position, context)])),
     cwd: position.state.cwd,
     user: position.state.user,
@@ -52,6 +53,18 @@ export async function keyStep(
 /** Names of what could be a secret in the machine at a position. */
 export function secretsInForce({ secretEnv, aws }: Position, { ports }: RunContext): readonly string[] {
   return [...secretEnv.filter((name) => ports.secrets.value(name) !== null), ...(aws === null ? [] : ['AWS link'])];
+}
+
+/** Arguments as expanded may hold a secret, and keys are kept: its digest stands in its place. */
+function withoutSecrets(json: string, { secretEnv }: Position, { ports }: RunContext): string {
+  const { secrets, store } = ports;
+  const known = secretEnv.flatMap((name) => {
+    const value = secrets.value(name);
+    return value === null ? [] : [[name, JSON.stringify(value).slice(1, -1)] as const];
+  });
+  const sealed = seal(json, Object.fromEntries(known));
+  const digest = (name: string): string => secretDigest(secrets.value(name) ?? '', store.hmacKey);
+  return sealed.map((part) => (typeof part === 'string' ? part : digest(part.secret))).join('');
 }
 
 function keyValue(name: string, position: Position, context: RunContext): string | null {

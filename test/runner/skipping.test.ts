@@ -1,7 +1,16 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Driver } from '../../src/runner/driver.ts';
 import type { Chain } from '../../src/runner/chain.ts';
 import { FakeWorld } from './support/fake-world.ts';
+
+/** All that lies in the files of a directory. */
+function* readTexts(directory: string): Generator<string> {
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) yield readFileSync(join(entry.parentPath, entry.name), 'latin1');
+  }
+}
 
 const from = (index: number) => (_chain: Chain) => ({ from: index, reason: 'forced' });
 
@@ -200,6 +209,20 @@ describe('variables and secrets', () => {
       reasons: ['Layerfile RUN show GIT_BRANCH && true: BUILD ENV GIT_BRANCH is unset now'],
     });
     expect((await world.run({ variables: { GIT_BRANCH: 'main' } })).ran).toEqual([]);
+  });
+
+  test('a secret in an argument counts, and no key holds it', async () => {
+    const world = new FakeWorld({
+      Layerfile: 'FROM vm/debian:12\nCOPY . /app\nSECRET ENV TOKEN\nEXPOSE WEBSITE localhost:80 /as/$TOKEN\n',
+    });
+    const secrets = { TOKEN: 'a "canary" secret' };
+    expect((await world.run({ secrets })).outcome).toBe('passed');
+    expect((await world.run({ secrets })).skipped).toHaveLength(2);
+    expect((await world.run({ secrets: { TOKEN: 'a rotated one' } })).skipped).toHaveLength(1);
+    const kept = [...readTexts(join(world.directory, 'store'))].join();
+    expect(kept).toContain('EXPOSE WEBSITE localhost:80 /as/$TOKEN');
+    expect(kept).not.toContain('canary');
+    expect(kept).not.toContain('rotated');
   });
 
   test('a missing secret stops the run before a machine starts', async () => {
