@@ -92,7 +92,7 @@ export function qemuArguments(options: {
         cache: { direct: false, 'no-flush': true },
       }),
     ],
-    ...['-device', `virtio-blk-${bus},drive=${liveNode(0)}`],
+    ...['-device', `virtio-blk-${bus},drive=${liveNode(0)},werror=stop,rerror=stop`],
     ...['-device', `virtio-serial-${bus},id=ports`],
     ...['-chardev', `socket,id=agent,fd=${inherited.agent}`],
     ...['-device', 'virtserialport,bus=ports.0,nr=1,chardev=agent,name=agent'],

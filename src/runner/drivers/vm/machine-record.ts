@@ -35,15 +35,20 @@ export interface ReadRecord {
 export function encodeRecord(record: MachineRecord): { readonly text: string; readonly digest: string } {
   const line = JSON.stringify(record);
   const digest = digestOf(line);
-  return { text: `{"sha256":"${digest}","record":\n${line}\n}\n`, digest };
+  return { text: wrap(line, digest), digest };
+}
+
+function wrap(line: string, digest: string): string {
+  return `{"sha256":"${digest}","record":\n${line}\n}\n`;
 }
 
 /** The record in a directory; null where there is none that makes sense. */
 export function readRecord(directory: string): ReadRecord | null {
   try {
-    const [head, line = '', tail, ...rest] = readFileSync(join(directory, recordName), 'utf8').split('\n');
+    const text = readFileSync(join(directory, recordName), 'utf8');
+    const line = text.split('\n')[1] ?? '';
     const digest = digestOf(line);
-    if (head !== `{"sha256":"${digest}","record":` || tail !== '}' || rest.join('') !== '') return null;
+    if (text !== wrap(line, digest)) return null;
     const value: unknown = JSON.parse(line);
     return isRecord(value) ? { record: value, digest } : null;
   } catch {

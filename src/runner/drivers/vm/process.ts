@@ -11,7 +11,8 @@ export interface QemuProcess {
   readonly incoming: Socket;
   /** Resolves, with the reason, when it has ended. */
   readonly gone: Promise<string>;
-  kill(): void;
+  /** Ends it. `why`: what `gone` says then. */
+  kill(why?: string): void;
 }
 
 /** The channels' descriptors in QEMU, in the order of `stdio`; those of files follow. */
@@ -55,14 +56,18 @@ export function startQemu(options: {
     env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
     detached: true,
   });
+  const end: { why: string | null } = { why: null };
   return {
     pid: child.pid ?? -1,
     control: channel(child, channelDescriptors.control),
     agent: channel(child, channelDescriptors.agent),
     fuse: channel(child, channelDescriptors.fuse),
     incoming: channel(child, channelDescriptors.incoming),
-    gone: endOf(child),
-    kill: () => void child.kill('SIGKILL'),
+    gone: endOf(child, end),
+    kill: (why) => {
+      end.why ??= why ?? null;
+      child.kill('SIGKILL');
+    },
   };
 }
 
@@ -80,7 +85,7 @@ function channel(child: ChildProcess, descriptor: number): Socket {
   return stream;
 }
 
-function endOf(child: ChildProcess): Promise<string> {
+function endOf(child: ChildProcess, end: { readonly why: string | null }): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   let complaint = '';
   child.stderr?.on('data', (chunk: Buffer) => {
@@ -89,7 +94,7 @@ function endOf(child: ChildProcess): Promise<string> {
   child.once('error', (error) => resolve(error.message));
   // Not `close`: the channels may still hold what nobody reads.
   child.once('exit', (code, signal) => {
-    setImmediate(() => resolve(reason(complaint, code, signal)));
+    setImmediate(() => resolve(end.why ?? reason(complaint, code, signal)));
   });
   return promise;
 }

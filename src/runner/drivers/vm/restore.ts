@@ -39,11 +39,11 @@ export async function restoreMachine(options: RestoreOptions): Promise<VirtualMa
     if (difference !== null) throw new StateUnusable(`${top.directory} was saved by another machine: ${difference}`);
   }
   if (options.memory && options.memory.level !== top.digest) throw new Error('flattened memory of another chain');
-  const verified = verifyDisks(chain);
+  const levels = options.memory ? [] : await openLevels(chain);
+  const verified = Promise.all([verifyDisks(chain), levels[0] && verifyImage(levels[0])]);
   verified.catch(() => {});
   let subject: Subject | null = null;
   try {
-    const levels = options.memory ? [] : await openLevels(chain);
     const memoryImage =
       options.memory?.path ?? imagePath(chain[0]) ?? (await emptyImage(options.directory, options.memoryBytes));
     subject = await start(options, {
@@ -55,7 +55,6 @@ export async function restoreMachine(options: RestoreOptions): Promise<VirtualMa
     });
     const digests = await loadMemory(subject, { levels, memoryImage });
     await loadDevices(subject, await savedState(top));
-    if (levels[0]) await verifyImage(levels[0]);
     await verified;
     await subject.qmp.run('cont');
     return new VirtualMachine(subject, { parent: top.digest, digests });

@@ -2,6 +2,7 @@ import { MachineLost } from '../../driver.ts';
 import type { MachineIdentity } from './identity.ts';
 import { processorModel, qemuVersion, savedFormat } from './identity.ts';
 import { launch } from './launch.ts';
+import type { QemuProcess } from './process.ts';
 import { Qmp } from './qmp.ts';
 import { connectOwnNetwork, enterOwnNetwork } from './outward.ts';
 import type { Subject } from './snapshot.ts';
@@ -55,10 +56,12 @@ export async function start(
     ...{ disks: state.disks, memoryImage: state.memoryImage, incoming: state.incoming },
     enter: network === 'outward' ? await enterOwnNetwork(directory) : [],
   });
-  options.signal.addEventListener('abort', process.kill, { once: true });
-  void process.gone.then(() => options.signal.removeEventListener('abort', process.kill));
+  const abort = (): void => process.kill();
+  options.signal.addEventListener('abort', abort, { once: true });
+  void process.gone.then(() => options.signal.removeEventListener('abort', abort));
   try {
     const qmp = await Qmp.connect(process.control, process.gone);
+    endOnDiskFault(qmp, process);
     const networkFault = network === 'outward' ? await connectOwnNetwork(process, options.signal) : null;
     return { process, qmp, user, identity: state.identity, directory, virtualBytes, networkFault };
   } catch (error) {
@@ -67,4 +70,17 @@ export async function start(
     options.signal.throwIfAborted();
     throw error;
   }
+}
+
+/** A guest whose disk fails stands still; it must not go on as if only its file system were broken. */
+function endOnDiskFault(qmp: Qmp, process: QemuProcess): void {
+  let why = '';
+  const heard = qmp.event('BLOCK_IO_ERROR', ({ operation, nospace, reason }) => {
+    why = nospace === true ? 'no space is left where its disk lies' : `its disk cannot ${operation}: ${reason}`;
+    return true;
+  });
+  heard.then(
+    () => process.kill(why),
+    () => {},
+  );
 }
