@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
-  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -116,7 +115,7 @@ describe('what goes wrong with a machine', () => {
         // What the driver keeps of its own in a lower level is nobody's business any more.
         if (level === 0 && ['agent.json', 'state'].includes(name)) continue;
         const copies = levels.map(() => lab.place());
-        for (const [n, copy] of copies.entries()) cpSync(levels[n] ?? '', copy, { recursive: true });
+        for (const [n, copy] of copies.entries()) execFileSync('cp', ['-a', levels[n] ?? '', copy]);
         damage(join(copies[level] ?? '', name));
         await expect(lab.restore(copies), `${name} of level ${level}`).rejects.toThrow(StateUnusable);
         for (const copy of copies) rmSync(copy, { recursive: true });
@@ -151,8 +150,11 @@ describe('what goes wrong with a machine', () => {
       await machine.run('echo three > /var/file; head -c 8388608 /dev/urandom > /dev/shm/noise; sync');
       const before = await machine.run('sha256sum < /dev/shm/noise; cat /var/file');
       const fill = join(small, 'fill');
-      expect(() => execFileSync('dd', ['if=/dev/zero', `of=${fill}`, 'bs=64k'], { stdio: 'ignore' })).toThrow();
-      truncateSync(fill, statSync(fill).size - 2 ** 20);
+      const fillUp = (): void => {
+        expect(() => execFileSync('dd', ['if=/dev/zero', `of=${fill}`, 'bs=64k'], { stdio: 'ignore' })).toThrow();
+        truncateSync(fill, statSync(fill).size - 2 ** 20);
+      };
+      fillUp();
       const directory1 = join(small, 'level');
       await expect(machine.save(directory1)).rejects.toThrow(/ENOSPC/);
       expect(existsSync(directory1)).toBe(false);
@@ -164,7 +166,8 @@ describe('what goes wrong with a machine', () => {
       expect(await restored.run('sha256sum < /dev/shm/noise; cat /var/file')).toBe(before);
       expect(await restored.run('cat /var/other')).toBe('more\n');
       await restored[Symbol.asyncDispose]();
-      await machine.run('head -c 200000000 /dev/urandom > /var/big; sync; sync').catch(() => {});
+      fillUp();
+      await machine.run('head -c 8388608 /dev/urandom > /var/big; sync').catch(() => {});
       expect(await machine.machine.gone).toBe('no space is left where its disk lies');
     } finally {
       execFileSync('umount', ['--lazy', small]);
