@@ -1,7 +1,8 @@
 import { build } from 'esbuild';
-import { chmod, copyFile, readFile, rm } from 'node:fs/promises';
+import { chmod, copyFile, cp, readFile, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileAgent } from '../src/runner/drivers/vm/compile.ts';
 
 /** The programs in dist/, beside `layer` itself: what a process of its own is started from. */
 const entries: Readonly<Record<string, string>> = {
@@ -67,6 +68,11 @@ await build({
   logLevel: 'warning',
 });
 for (const asset of assets) await copyFile(`${root}/${asset}`, `${dist}/${basename(asset)}`);
+// The agent of virtual machines: for this architecture as a program, for others (and where nothing compiles it) as its sources.
+await cp(`${root}/src/runner/drivers/vm/guest`, `${dist}/guest`, { recursive: true });
+await compileAgent(`${dist}/guest-agent-${process.arch}`, AbortSignal.timeout(120_000)).catch((error: unknown) => {
+  process.stderr.write(`The guest agent is left to be compiled where it is used first: ${String(error)}\n`);
+});
 await chmod(`${dist}/layer.js`, 0o755);
 const entry = await readFile(`${dist}/layer.js`, 'utf8');
 if (/^\s*(import|export)\b(?!\()/m.test(entry))

@@ -31,7 +31,7 @@ export class TestGuest implements AsyncDisposable {
       ...['-chardev', `socket,id=${name},path=${guest.directory}/${name},server=on,wait=off`],
       ...['-device', `virtserialport,bus=serial.0,nr=${number},chardev=${name},name=${name}`],
     ];
-    const kernelArguments = `quiet panic=-1 tsc_early_khz=${tscKhz()} mitigations=off nokaslr audit=0 console=ttyS0`;
+    const kernelArguments = `quiet panic=-1 reboot=t tsc_early_khz=${tscKhz()} mitigations=off nokaslr audit=0 console=ttyS0`;
     const child = spawn(
       'qemu-system-x86_64',
       [

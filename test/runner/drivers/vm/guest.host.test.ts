@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GuestPath, RepoPath } from '../../../../src/host.ts';
+import { MachineLost } from '../../../../src/runner/driver.ts';
 import type { FusePort } from '../../../../src/runner/drivers/vm/fuse-port.ts';
 import { connectFuse } from '../../../../src/runner/drivers/vm/fuse-port.ts';
 import { serveViewsOverStream } from '../../../../src/runner/fuse/stream-server.ts';
@@ -426,6 +427,17 @@ describe('a guest', () => {
       });
       expect((await reading).output).toBe('top\n');
     });
+  });
+
+  it('that gives up is lost, and says so to whoever waits', async () => {
+    const job = guest.agent.exec(launch('echo c > /proc/sysrq-trigger; sleep 1000'), {
+      stays: false,
+      output: () => {},
+    });
+    await expect(job.ended).rejects.toThrow(MachineLost);
+    expect(await guest.agent.gone).toContain('ended');
+    await expect(guest.agent.read('/etc/passwd')).rejects.toThrow(MachineLost);
+    await expect(guest.agent.connect(80)).rejects.toThrow(MachineLost);
   });
 });
 

@@ -88,7 +88,8 @@ int write_file(const char *path, const char *text);
 
 // ---- machine.c: the disk, the modules, the namespaces that jobs live in
 
-extern int machine_init;    // its process id, as the agent sees it
+extern int machine_init, init_socket;    // its process id, as the agent sees it; where systemd reports
+int init_is_up(int fd);
 extern int own_pids, machine_pids, machine_mounts, machine_cgroups, own_mounts;
 const char *start_machine(void);    // null, or why not
 void enter_machine(void);           // root, mounts and control groups; a worker's
@@ -142,6 +143,7 @@ void copy_out(const struct request *request);
 void copy_in(const struct request *request);
 void add_view(const struct request *request);
 const char *start_fuse(void);
+extern int pump_process;
 void drain(const struct request *request);
 void wake(const struct request *request);
 void new_identity(const char *hostname, const char *machine_id);

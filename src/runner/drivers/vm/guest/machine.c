@@ -6,10 +6,12 @@
 #include <net/route.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
-int machine_init = -1;
+int machine_init = -1, init_socket = -1;
 int own_pids = -1, machine_pids = -1, own_mounts = -1, machine_mounts = -1, machine_cgroups = -1;
+static const char *const systemd = "/lib/systemd/systemd";
 static const char *const controllers = "+cpu +memory +pids +io";
 
 static const char *problem(const char *what) {
@@ -99,6 +101,20 @@ static void bind_modules(void) {
     mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
 }
 
+// What systemd must not do here: take the machine's id for good, or run apt behind a job's back; nor is there anybody to log in.
+static void mask_units(void) {
+  const char *const units[] = {"systemd-machine-id-commit.service", "apt-daily.timer", "apt-daily-upgrade.timer",
+    "console-getty.service", "getty@tty1.service"};
+  if (mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")) return;
+  mkdir("/run/systemd", 0755);
+  mkdir("/run/systemd/system", 0755);
+  for (size_t at = 0; at < sizeof units / sizeof *units; at++) {
+    char path[128];
+    snprintf(path, sizeof path, "/run/systemd/system/%s", units[at]);
+    if (symlink("/dev/null", path)) return;
+  }
+}
+
 static void reap_forever(void) {
   sigset_t child;
   sigemptyset(&child);
@@ -139,7 +155,7 @@ static void become_init(int ready) {
   for (int at = 0; at < 4; at++) {
     char path[64];
     snprintf(path, sizeof path, "/machine/dev/%s", links[at][1]);
-    symlink(links[at][0], path);
+    if (symlink(links[at][0], path) && errno != EEXIST) goto failed;
   }
   cover_file("resolv.conf", "nameserver 10.0.2.3\n");
   new_identity("machine", "");
@@ -153,9 +169,10 @@ static void become_init(int ready) {
   for (int at = 0; at < 3; at++) dup2(null, at);
   int kept = fcntl(ready, F_DUPFD_CLOEXEC, 900);
   syscall(SYS_close_range, 3, 899, 0);
-  const char *const systemd = "/lib/systemd/systemd";
   if (access(systemd, X_OK) == 0) {
-    char *const environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+    mask_units();
+    char *const environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      "NOTIFY_SOCKET=@layer-init", NULL};
     execle(systemd, "/sbin/init", NULL, environment);
   }
   close(kept);
@@ -163,6 +180,29 @@ static void become_init(int ready) {
 failed:
   write_all(ready, strerror(errno), strlen(strerror(errno)));
   _exit(1);
+}
+
+// Where systemd says that it has started everything, see sd_notify(3); -1 where the machine has none.
+static int listen_to_init(void) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "\0layer-init"};
+  struct stat is;
+  char path[64];
+  snprintf(path, sizeof path, "/disk/machine%s", "/usr/lib/systemd/systemd");
+  if (lstat(path, &is)) return -1;
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (bind(fd, (struct sockaddr *)&address, offsetof(struct sockaddr_un, sun_path) + 11)) return -1;
+  return fd;
+}
+
+// Whether it has said so in what has come.
+int init_is_up(int fd) {
+  char text[4096];
+  int up = 0;
+  for (ssize_t length; (length = recv(fd, text, sizeof text - 1, 0)) > 0;) {
+    text[length] = 0;
+    up |= strncmp(text, "READY=1", 7) == 0 || strstr(text, "\nREADY=1") != NULL;
+  }
+  return up;
 }
 
 static int open_namespace(const char *process, const char *kind) {
@@ -198,6 +238,7 @@ const char *start_machine(void) {
   raise_network();
   const char *wrong = start_fuse();
   if (wrong) return wrong;
+  init_socket = listen_to_init();
   int ready[2];
   own_pids = open_namespace("self", "pid");
   own_mounts = open_namespace("self", "mnt");

@@ -114,7 +114,17 @@ static void greeted(struct channel *channel, int resumed) {
   incoming.length = 0;
   detach_jobs();
   if (broken) answer("0", "failed", 1, broken, -1L);
-  else answer("0", "ready", 0);
+  else if (init_socket < 0) answer("0", "ready", 0);
+}
+
+static void init_said(struct source *source, short events) {
+  (void)events;
+  if (!init_is_up(source->fd)) return;
+  unwatch(source);
+  close(source->fd);
+  init_socket = -1;
+  // To a host that has not come yet it is said when it does.
+  if (agent.session != 0) answer("0", "ready", 0);
 }
 
 static void reap(struct source *source, short events) {
@@ -122,8 +132,11 @@ static void reap(struct source *source, short events) {
   struct signalfd_siginfo ignored;
   while (read(source->fd, &ignored, sizeof ignored) > 0) continue;
   int status, pid;
-  while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
     job_ended(pid, status);    // of a worker, the end of its pipe is the end
+    // Without its init there is no machine, and reads of views that are not served must not look like answers: the kernel gives up with its first process.
+    if (pid == machine_init || pid == pump_process) _exit(1);
+  }
 }
 
 static void serve(void) {
@@ -169,6 +182,8 @@ int main(int count, char **arguments) {
   sigprocmask(SIG_BLOCK, &child, NULL);
   struct source deaths = {.fd = signalfd(-1, &child, SFD_NONBLOCK | SFD_CLOEXEC), .wants = POLLIN, .ready = reap};
   watch(&deaths);
+  struct source init = {.fd = init_socket, .wants = POLLIN, .ready = init_said};
+  if (init_socket >= 0) watch(&init);
   agent = (struct channel){.port = open_port("agent"), .data = heard, .hello = greeted};
   serve();
 }

@@ -283,7 +283,7 @@ void add_view(const struct request *request) {
       struct view_mount *inner = &mounts[which];
       if (inner == same || !within(inner->destination, destination) || strlen(inner->destination) != length) continue;
       layers.length = 0;
-      snprintf(at, sizeof at, "%s%s", view, inner->destination);
+      snprintf(at, sizeof at, "%s%.4095s", view, inner->destination);
       int there = lstat(at, &is) == 0;
       if (there && !S_ISDIR(is.st_mode)) continue;
       if (there) add_layer(&layers, at);
