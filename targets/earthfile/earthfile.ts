@@ -7,15 +7,25 @@ import { printDocument } from './document.ts';
 import { emitDocument, type Emitted } from './emit.ts';
 import { buildShell } from './generated-build.ts';
 import { enterShell } from './generated-enter.ts';
+import { earthlyignore } from './ignored.ts';
 import { beside } from './places.ts';
 import { support } from './support.ts';
 
 /** Earthly and EarthBuild: one Earthfile at the repository's root, and what its steps need beside it. */
-export function earthfile(): Target {
-  return { name: 'earthfile', title: 'Earthfile', support, check: checkPlan, emit };
+export function earthfile(options: EarthfileOptions): Target {
+  return {
+    ...{ name: 'earthfile', title: 'Earthfile', support, check: checkPlan },
+    emit: (plan) => emit(plan, options),
+  };
 }
 
-function emit(plan: Plan): readonly OutputFile[] {
+/** How an Earthfile is emitted. */
+export interface EarthfileOptions {
+  /** What the root's `.layerignore` says; null where there is none. */
+  readonly layerignore: string | null;
+}
+
+function emit(plan: Plan, { layerignore }: EarthfileOptions): readonly OutputFile[] {
   const head = [
     'Compiled from Layerfiles by `layer compile --target earthfile`; change those, not this. Build it by `bash .earth/build`.',
     `sources: ${sourcesDigest(plan)}`,
@@ -23,7 +33,7 @@ function emit(plan: Plan): readonly OutputFile[] {
   const emitted = emitDocument(plan, head);
   return [
     { path: 'Earthfile', content: printDocument(emitted.document), executable: false },
-    { path: '.earthlyignore', content: ignored(plan), executable: false },
+    { path: '.earthlyignore', content: earthlyignore(plan, layerignore), executable: false },
     { path: `${beside}/build`, content: buildScript(emitted), executable: true },
     { path: `${beside}/sh`, content: enterShell, executable: true },
     { path: `${beside}/layer-sh`, content: layerShell, executable: true },
@@ -36,21 +46,4 @@ function buildScript({ arguments: names, secrets, docker }: Emitted): string {
     .replace('@ARGUMENTS@', names.join(' '))
     .replace('@SECRETS@', secrets.join(' '))
     .replace('@OPTIONS@', docker ? '--allow-privileged' : '');
-}
-
-/** What COPY never takes: git's directory unless a COPY names it, and what this tool keeps. */
-function ignored(plan: Plan): string {
-  const copies = plan.layers.flatMap(({ steps }) =>
-    steps.flatMap((step) => (step.kind === 'copy' ? step.sources : [])),
-  );
-  const git = copies.some(({ path }) =>
-    path.parts.some((part) => typeof part === 'string' && /(^|\/)\.git(\/|$)/.test(part)),
-  );
-  const vendored = plan.layers.some(({ repository }) => repository.kind === 'vendored');
-  return [
-    '# Written by `layer compile --target earthfile`: what COPY of a Layerfile never takes.',
-    ...(git ? [] : ['.git', '**/.git']),
-    ...(vendored ? ['.layer/*', '!.layer/vendor'] : ['.layer']),
-    '',
-  ].join('\n');
 }

@@ -8,9 +8,7 @@ const native: Support = { level: 'native' };
 const emulated = (how: string): Support => ({ level: 'emulated', how });
 const unsupported = (why: string): Support => ({ level: 'unsupported', why });
 
-const copy = emulated(
-  'a change of any file that it copies runs all steps below it again; what .layerignore leaves out is left out only where .earthlyignore names it too',
-);
+const copy = emulated('a change of any file that it copies runs all steps below it again');
 const clone = emulated('it and all steps below it run in every build, without the credentials of the host');
 const background = emulated(
   'it and the steps below it in this Layerfile are one RUN, which starts it, runs them and stops it',

@@ -14,6 +14,11 @@ export interface Said {
 
 /** Runs the command line in a real directory, inside this process, with a terminal that remembers. */
 export async function layerIn(directory: string, ...typed: readonly string[]): Promise<Said> {
+  return layerUntil(new AbortController().signal, directory, ...typed);
+}
+
+/** The same, until the signal comes. */
+export async function layerUntil(signal: AbortSignal, directory: string, ...typed: readonly string[]): Promise<Said> {
   const said = { out: '', error: '' };
   const terminal: Terminal = {
     isTty: false,
@@ -32,7 +37,7 @@ export async function layerIn(directory: string, ...typed: readonly string[]): P
       directory,
       environment: {},
     },
-    signal: new AbortController().signal,
+    signal,
     version: '1.2.3',
   };
   const code = await dispatch(typed, context);

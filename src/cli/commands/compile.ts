@@ -68,11 +68,17 @@ export const compile = command({
     if ('problem' in target) return wrong(target.problem);
     const selection = select(operands, context.host);
     if ('problem' in selection) return wrong(selection.problem);
-    const once = () => compileOnce({ target, selection, context, out: options.out, check: options.check });
+    const once = () =>
+      compileOnce({ target: target(selection.repository), selection, context, out: options.out, check: options.check });
+    // Looked out for before the files are read, so that no change is missed.
+    const change = () => nextChange(selection.repository.root, context.signal);
+    let changed = options.watch ? change() : null;
     let code = await once();
-    while (options.watch && !context.signal.aborted) {
-      await nextChange(selection.repository.root, context.signal);
-      if (!context.signal.aborted) code = await once();
+    while (changed !== null) {
+      await changed;
+      if (context.signal.aborted) break;
+      changed = change();
+      code = await once();
     }
     return code;
   },

@@ -1,4 +1,5 @@
 import { defaultOptions, ownAction, targets, type Engine } from '../../../targets/index.ts';
+import type { RepoPath, RepoReader } from '../../host.ts';
 import type { Target } from '../../target.ts';
 
 /** What was typed about the target. */
@@ -12,8 +13,10 @@ export interface TargetChoice {
   readonly runsOn: string | null;
 }
 
-/** The target that was asked for, or why that is none, as a sentence. */
-export function chosenTarget(choice: TargetChoice): Target | { readonly problem: string } {
+/** The target that was asked for, once what the repository says of it is known; or why that is none, as a sentence. */
+export function chosenTarget(
+  choice: TargetChoice,
+): ((repository: Pick<RepoReader, 'read'>) => Target) | { readonly problem: string } {
   const { action, runsOn } = choice;
   if (!choice.engine && (action !== null || runsOn !== null)) {
     return { problem: `--${action === null ? 'runs-on' : 'action'} says how --engine runs; add --engine` };
@@ -27,5 +30,11 @@ export function chosenTarget(choice: TargetChoice): Target | { readonly problem:
   const make = targets[choice.target];
   if (make === undefined) throw new Error(`no target ${choice.target}`);
   const { background, inherit, os } = choice;
-  return make({ ...defaultOptions, github: { background, inherit, os, engine } });
+  const github = { background, inherit, os, engine };
+  return (repository) => make({ ...defaultOptions, github, earthfile: { layerignore: layerignoreOf(repository) } });
+}
+
+function layerignoreOf(repository: Pick<RepoReader, 'read'>): string | null {
+  const found = repository.read('.layerignore' as RepoPath);
+  return 'bytes' in found ? new TextDecoder().decode(found.bytes) : null;
 }

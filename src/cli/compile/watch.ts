@@ -23,5 +23,5 @@ export async function nextChange(root: string, signal: AbortSignal): Promise<voi
 }
 
 function concerns(path: string): boolean {
-  return /(^|\/)Layerfile$/.test(path) || path === '.layer/config.json';
+  return /(^|\/)Layerfile$/.test(path) || path === '.layer/config.json' || path === '.layerignore';
 }

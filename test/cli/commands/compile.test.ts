@@ -1,7 +1,7 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { layerIn } from '../../support/fake-host.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { layerIn, layerUntil } from '../../support/fake-host.ts';
 import { scratch } from '../../support/scratch.ts';
 
 const text = 'FROM vm/ubuntu:22.04\nRUN true\n';
@@ -37,6 +37,23 @@ describe('layer compile', () => {
     expect(out).toContain('# /api/Layerfile');
     expect(existsSync(join(root, workflow))).toBe(false);
   });
+
+  test('--watch writes again whenever a Layerfile changes, until it is interrupted', async () => {
+    const root = scratch({ Layerfile: text });
+    const interrupt = new AbortController();
+    const ended = layerUntil(interrupt.signal, root, 'compile', '--target', 'github', '--watch');
+    const written = (): string => (existsSync(join(root, workflow)) ? readFileSync(join(root, workflow), 'utf8') : '');
+    const patience = { timeout: 60_000, interval: 20 };
+    await vi.waitFor(() => expect(written()).toContain('run: "true"'), patience);
+    appendFileSync(join(root, 'Layerfile'), 'RUN make one\n');
+    await vi.waitFor(() => expect(written()).toContain('run: make one'), patience);
+    appendFileSync(join(root, 'Layerfile'), 'NONSENSE\n');
+    appendFileSync(join(root, 'Layerfile'), 'RUN make two\n');
+    writeFileSync(join(root, 'Layerfile'), `${text}RUN make three\n`);
+    await vi.waitFor(() => expect(written()).toContain('run: make three'), patience);
+    interrupt.abort();
+    expect(await ended).toMatchObject({ code: 0 });
+  }, 120_000);
 
   test('writes nothing where the Layerfiles are wrong, or the target cannot do it', async () => {
     const root = scratch({ Layerfile: `${text}NONSENSE\n`, 'a/Layerfile': `${text}RUN BACKGROUND x\nBUTTON go?\n` });

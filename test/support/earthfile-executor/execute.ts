@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import ignore from 'ignore';
 import { argumentsOf } from '../../../src/earthfile/arguments.ts';
 import type { EarthBlock, EarthCommand, EarthfileAst, EarthStatement } from '../../../src/earthfile/ast.ts';
 import { parseEarthfile } from '../../../src/earthfile/parse.ts';
 import { referencesOf } from '../../../src/earthfile/references.ts';
 import { commandsOf } from '../../../src/earthfile/walk.ts';
 import { runIn } from './container.ts';
+import { sentContext } from './context.ts';
 import { expandWord } from './words.ts';
 
 /** A build of one target: what Earthly would do with it, as far as this executor goes. */
@@ -67,7 +67,7 @@ export async function buildTarget(request: BuildRequest): Promise<BuildOutcome> 
   const text = readFileSync(join(request.context, 'Earthfile'), 'utf8');
   const { ast, diagnostics } = parseEarthfile({ path: 'Earthfile', text });
   if (diagnostics.length > 0) throw new Error(diagnostics.map(({ message }) => message).join('; '));
-  const build = new Build(ast, request);
+  const build = new Build(ast, { ...request, context: sentContext(request) });
   try {
     await build.target(request.target, new Map(Object.entries(request.args)));
     return { failed: null, output: build.output };
@@ -266,18 +266,11 @@ class Build {
   }): Promise<void> {
     const { scope, sources, to, keepDirectories } = work;
     const { context } = this.request;
-    const list = join(context, '.earthlyignore');
-    const patterns = existsSync(list) ? readFileSync(list, 'utf8') : '';
-    const left = ignore().add(patterns);
-    const excluded = patterns.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     for (const source of sources) {
       const artifact = /^\+([^/]+)\/(.*)$/.exec(source);
       const built = artifact === null ? null : await this.target(artifact[1] ?? '', scope.passed);
       const from = built === null ? join(context, source) : join(built.artifacts, artifact?.[2] ?? '');
-      if (
-        !existsSync(from) ||
-        (source !== '.' && built === null && left.ignores(posix.normalize(source).replace(/\/$/, '')))
-      ) {
+      if (!existsSync(from)) {
         throw new Failure({ target: scope.target, command: `COPY ${source}`, code: 1 });
       }
       const script = `
@@ -285,13 +278,8 @@ to=$root$2
 case "$2" in */) mkdir -p "$to" ;; *) mkdir -p "$(dirname "$to")" ;; esac
 if [ -d "$1" ] && [ "$3" = contents ]; then
   mkdir -p "$to"
-  tar -C "$1" $EXCLUDE --owner=0 --group=0 -cf - . | tar -C "$to" --no-overwrite-dir -xpf -
-else cp -a --no-preserve=ownership "$1" "$to"; fi`.replace(
-        '$EXCLUDE',
-        source === '.'
-          ? excluded.map((one) => `--exclude='${one.startsWith('**/') ? one.slice(3) : `./${one}`}'`).join(' ')
-          : '',
-      );
+  tar -C "$1" --owner=0 --group=0 -cf - . | tar -C "$to" --no-overwrite-dir -xpf -
+else cp -a --no-preserve=ownership "$1" "$to"; fi`;
       await this.inContainer({
         scope,
         script,

@@ -17,7 +17,9 @@ export async function compiled(
 ): Promise<{ readonly found: readonly Diagnostic[]; readonly files: readonly OutputFile[] | null }> {
   const { plan, diagnostics } = await compile(new MemoryRepo(entries));
   if (plan === null) return { found: diagnostics, files: null };
-  const target = earthfile();
+  const ignored = entries['.layerignore'];
+  const layerignore = ignored === undefined ? null : Buffer.from(ignored as string | Uint8Array).toString();
+  const target = earthfile({ layerignore });
   const found = [...target.check(plan), ...checkSupport(plan, target)];
   return { found, files: found.some(({ severity }) => severity === 'error') ? null : target.emit(plan) };
 }

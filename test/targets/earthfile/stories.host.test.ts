@@ -35,6 +35,24 @@ RUN cat /srv/renamed /there/one.txt; /root/x.sh`,
       'shared/x.sh': 'echo hello\n',
     },
   },
+  'what .layerignore leaves out': {
+    files: {
+      Layerfile: `FROM vm/debian:12
+COPY . /srv
+COPY docs/*.md /docs/
+RUN cd / && find srv docs -not -path '*/.earth*' -not -name Earthfile -not -name .earthlyignore | LC_ALL=C sort`,
+      '.layerignore': '# logs\n*.log\n!keep.log\n/build/\nnode_modules\nweb/[!a]*.txt\n/docs/draft.md\n  \n',
+      'keep.log': '',
+      'drop.log': '',
+      'build/x': '',
+      'web/build/x': '',
+      'web/node_modules/a/b.js': '',
+      'web/a.txt': '',
+      'web/b.txt': '',
+      'docs/page.md': '',
+      'docs/draft.md': '',
+    },
+  },
   'commands that a lexer might take for something else': {
     files: {
       Layerfile: `FROM vm/debian:12
