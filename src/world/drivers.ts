@@ -1,4 +1,13 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Plan, Step } from '../ir/ir.ts';
 import { needsMachine, type MachineNeed } from '../ir/needs-machine.ts';
@@ -80,6 +89,30 @@ async function kvmBoots(settings: DriverSettings): Promise<boolean> {
   const boots = acceleration?.kind === 'kvm';
   if (!boots) writeFileSync(path, `${boot} no`);
   return boots;
+}
+
+/** What the last trial of this host's guests showed. */
+export interface KnownGuests {
+  /** What boots them; null where nothing does. */
+  readonly accelerator: 'kvm' | 'tcg' | null;
+  readonly failures: readonly { readonly accelerator: string; readonly why: string }[];
+}
+
+/** What an earlier run has found out; null where none had to. */
+export function knownGuests(bases: string): KnownGuests | null {
+  const directory = guestsOf(bases);
+  const names = existsSync(directory)
+    ? readdirSync(directory).filter((name) => /^accelerator-.*\.json$/.test(name))
+    : [];
+  const byAge = names.map((name) => join(directory, name)).sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  const text = byAge[0] === undefined ? null : textOf(byAge[0]);
+  if (text === null) return null;
+  try {
+    const { acceleration, failures } = JSON.parse(text) as AcceleratorProbe;
+    return { accelerator: acceleration?.kind ?? null, failures };
+  } catch {
+    return null;
+  }
 }
 
 /** Virtual machines as this host may have them; nothing is tried before somebody asks. */

@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { elevation, probeSandbox, thisHost } from '../../runner/drivers/sandbox/probe.ts';
 import { flag, text } from '../args.ts';
 import { command } from '../command.ts';
-import { probeBases, probeGit, probeNode, probeStore, probeVirtualMachines } from '../doctor/probes.ts';
+import { probeBases, probeGit, probeGuests, probeNode, probeStore, probeVirtualMachines } from '../doctor/probes.ts';
 import { isFit, printExaminations, type Examination } from '../doctor/report.ts';
 import { exit } from '../../exit.ts';
+import { knownGuests } from '../../world/drivers.ts';
 import { storeDirectory } from '../../world/store-directory.ts';
 
 export const doctor = command({
@@ -24,13 +26,17 @@ export const doctor = command({
     const { terminal } = context.host;
     const host = thisHost();
     const directory = storeDirectory(options.store, context.host);
+    const bases = context.host.environment['LAYER_BASES'] || join(directory, 'bases');
     const store = await probeStore(directory, host);
     const examinations: readonly Examination[] = [
       { title: 'layer', probes: [probeNode(process.version), await probeGit(host)] },
       { title: `store (${directory})`, probes: store },
       { title: 'sandbox', probes: await probeSandbox(directory, host) },
       { title: 'base machines', probes: await probeBases(host) },
-      { title: 'virtual machines', probes: await probeVirtualMachines(host, process.arch) },
+      {
+        title: 'virtual machines',
+        probes: [...(await probeVirtualMachines(host, process.arch)), probeGuests(knownGuests(bases))],
+      },
     ];
     const fit = isFit(examinations);
     if (options.json) {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host, Probe } from '../../runner/drivers/sandbox/probe.ts';
+import type { KnownGuests } from '../../world/drivers.ts';
 
 const installed = (what: string, detail: string): Probe => ({ what, ok: true, required: false, detail, remedy: null });
 
@@ -113,6 +114,19 @@ async function probeDebstrap(host: Host): Promise<Probe> {
   }
   const { output } = await host.run(['mmdebstrap', '--version']);
   return installed('mmdebstrap', `${output.trim().replace(/^mmdebstrap /, '')}, for vm/debian`);
+}
+
+/** What booting a guest showed, the last time that a run had to find out; nothing is booted here, since that takes a while and leaves a kernel behind. */
+export function probeGuests(known: KnownGuests | null): Probe {
+  const say = (ok: boolean, detail: string, remedy: string | null): Probe => ({
+    ...{ what: 'guests', ok, required: false, detail, remedy },
+  });
+  if (known === null) return say(true, 'none was booted yet; the first run with --driver vm tries', null);
+  if (known.accelerator === 'kvm') return say(true, 'boot under KVM', null);
+  const why = known.failures.find(({ accelerator }) => accelerator === 'kvm')?.why ?? 'KVM was not tried';
+  if (known.accelerator === 'tcg')
+    return say(false, `boot in software, many times slower; KVM: ${why}`, 'a host with KVM');
+  return say(false, `do not boot: ${known.failures.map((one) => one.why).join('; ')}`, null);
 }
 
 /** What the VM driver would use: the accelerator, and QEMU. */
