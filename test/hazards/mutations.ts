@@ -51,13 +51,6 @@ const mutations: readonly Mutation[] = [
     noticed: 'names',
   },
   {
-    name: 'the content of empty files',
-    file: 'src/runner/fuse/file-system.ts',
-    from: "    this.#recorder.saw(child, 'entry');\n    this.#sawWhetherEmpty(child);",
-    to: "    this.#recorder.saw(child, 'entry');",
-    noticed: 'attributes and links',
-  },
-  {
     // With metacopy a chmod, chown or rename copies no content up, so that nothing is read and what the step wrote into depends on nothing.
     name: 'writes',
     file: 'src/runner/drivers/sandbox/root.ts',
