@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { scopeText, type Remote, type Scope } from '../runner/remote.ts';
-import { openSharedStore, type SharedStore } from '../runner/stores/shared.ts';
+import type { SharedStore } from '../runner/stores/shared.ts';
 import type { TraceStore } from '../runner/store.ts';
 
 /** What a run may do with what others left, on this machine and elsewhere. */
@@ -51,6 +51,8 @@ export async function openShared(
     rmSync(scratch, { recursive: true, force: true });
     return null;
   }
+  // Most runs on a person's machine do without it, and it is big.
+  const { openSharedStore } = await import('../runner/stores/shared.ts');
   const shared = await openSharedStore({
     ...{ local: given.local, remote, directory: join(given.directory, 'shared') },
     access: {

@@ -109,7 +109,8 @@ export class ViewFileSystem {
 
   /** Answers a request; the length of the reply in `out` (`replyBufferBytes` long), 0 where there is none to send. */
   answer(request: Request, out: Buffer): number {
-    this.#requests++;
+    // What takes no reply asks for nothing.
+    if (request.kind !== 'silent') this.#requests++;
     try {
       return this.#answer(request, out);
     } catch (error) {

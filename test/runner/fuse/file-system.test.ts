@@ -200,6 +200,8 @@ describe('first touch', () => {
     kernel.walk('0', 'dir', 'one');
     expect(kernel.fileSystem.cut().requests).toBe(3);
     expect(kernel.fileSystem.cut().requests).toBe(0);
+    expect(kernel.fileSystem.answer({ kind: 'silent', unique: 0n, node: 1 }, kernel.out)).toBe(0);
+    expect(kernel.fileSystem.cut().requests).toBe(0);
   });
 
   test('fingerprints are those of the view', () => {
