@@ -1,31 +1,26 @@
-/** Where a row of the hazard table is proved; or why a sandbox cannot have it. Rows that scenarios name are not repeated here. */
-export type Place = { readonly test: string } | { readonly notHere: string };
+/** Where a row of the hazard table is proved. Rows that scenarios name are not repeated here. */
+export interface Place {
+  readonly test: string;
+}
 
 /** The rows of the table: H01 to H57, without the numbers it does not use. */
 export const rows: readonly string[] = [...numbers(1, 8), ...numbers(10, 25), ...numbers(30, 38), ...numbers(40, 57)];
 
 export const elsewhere: Readonly<Record<string, Place>> = {
   H03: { test: 'test/hazards/stores.host.test.ts' },
-  H22: {
-    notHere:
-      'a restored machine has a mount and a page cache of its own; only a guest whose memory was saved keeps old pages',
-  },
+  // Only a guest whose memory was saved keeps old pages.
+  H22: { test: 'test/hazards/virtual-machine.host.test.ts' },
   H23: { test: 'test/runner/fuse/failures.host.test.ts' },
   H24: { test: 'test/runner/input/freeze.host.test.ts' },
   H25: { test: 'test/runner/input/repository.host.test.ts' },
   H31: { test: 'fixtures/run/secrets/steps.yml' },
-  H34: { notHere: 'a sandbox saves no memory: every process asks the running kernel for its random numbers' },
-  H36: {
-    notHere:
-      'no saved memory is bound to a processor, a kernel or a virtual machine; the driver and its format are in the key',
-  },
+  // A sandbox saves no memory: what only saved memory can have is proved on virtual machines.
+  H34: { test: 'test/hazards/virtual-machine.host.test.ts' },
+  H36: { test: 'test/hazards/virtual-machine.host.test.ts' },
   H42: { test: 'test/hazards/stores.host.test.ts' },
   H43: { test: 'fixtures/run/failed-step/steps.yml' },
-  H44: {
-    notHere:
-      'there is no memory file to write into; what a store in use keeps is held by test/runner/stores/contract.ts',
-  },
-  H45: { notHere: 'no machine maps the memory of another' },
+  H44: { test: 'test/hazards/virtual-machine.host.test.ts' },
+  H45: { test: 'test/hazards/virtual-machine.host.test.ts' },
   H46: { test: 'test/runner/key.test.ts' },
   H47: { test: 'fixtures/run/skip-remaining/steps.yml' },
   H50: { test: 'fixtures/run/split/steps.yml' },

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,6 +15,7 @@ import { lines, wholeRepository, writeManifestOf } from '../runner/fuse/served.t
 import { testBases } from '../support/base-machine.ts';
 
 const never = new AbortController().signal;
+const memoryBytes = 512 * 2 ** 20;
 const destination = '/w' as GuestPath;
 
 /** A repository and machines on it, each restored on what the repository holds at that moment. */
@@ -49,7 +51,7 @@ class Stage {
     writeManifestOf(this.repository, manifest, {});
     const spec: MachineSpec = {
       ...{ hostname: 'machine', base: this.base, stack, trees: { repository: manifest }, mtime: 'plain' },
-      ...{ memoryBytes: 512 * 2 ** 20, network: 'none', directory, ...changes },
+      ...{ memoryBytes, network: 'none', directory, ...changes },
     };
     const machine = await this.driver.boot(spec, never);
     this.#up.add(machine);
@@ -275,16 +277,15 @@ describe('a machine that is kept with its memory', { timeout: 400_000 }, () => {
   });
 });
 
-/** The memory that booted machines map. */
+/** The memory that booted machines of this size map. */
 function sharedImages(): readonly string[] {
   const booted = join(testBases, 'guests/booted');
   return readdirSync(booted, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('/image'))
     .map((path) => join(booted, path))
-    .filter((path) => existsSync(path));
+    .filter((path) => statSync(path, { throwIfNoEntry: false })?.size === memoryBytes);
 }
 
 function digest(path: string): string {
-  const file = readFileSync(path);
-  return createHash('sha256').update(file).digest('hex');
+  return execFileSync('sha256sum', ['--', path], { encoding: 'utf8' }).slice(0, 64);
 }
