@@ -284,7 +284,11 @@ describe('a guest', () => {
       const before = await guest.agent.read('/tmp/tick');
       await sleep(100);
       expect(await guest.agent.read('/tmp/tick')).toEqual(before);
+      // Whatever is asked for meanwhile waits, and nothing else waits for it.
+      const late = run(guest.agent, 'echo late');
+      await guest.agent.jobs();
       await guest.agent.thaw();
+      expect((await late).output).toBe('late\n');
       await expect.poll(() => guest.agent.read('/tmp/tick'), { timeout: 20_000 }).not.toEqual(before);
       await guest.agent.kill(job.id);
     });

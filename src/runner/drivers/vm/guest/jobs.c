@@ -49,15 +49,13 @@ static void set_limit(int resource, rlim_t soft, rlim_t hard) {
 }
 
 // fields: stays, uid, gid, groups, cwd, script, environment; of a terminal: columns, rows in the place of stays.
-static void become(const struct request *request, int first, int output, int joined, const char *tty) {
-  char path[128];
+static void become(const struct request *request, int first, int output, int go, const char *tty) {
+  char nothing;
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   signal(SIGPIPE, SIG_DFL);
-  snprintf(path, sizeof path, "%s/%s/cgroup.procs", groups, request->id);
-  if (!write_file(path, "0")) say("layer: control group %s: %s\n", path, 126);
-  close(joined);
+  while (read(go, &nothing, 1) < 0 && errno == EINTR) continue;
   write_file("/proc/self/oom_score_adj", "0");
   int script = syscall(SYS_memfd_create, "script", 0);
   const struct field *text = &request->field[first + 4];
@@ -155,32 +153,37 @@ static void type_ready(struct source *source, short events) {
 
 void start_job(const struct request *request) {
   int terminal = strcmp(request->what, "terminal") == 0, first = terminal ? 2 : 1;
-  int output[2] = {-1, -1}, joined[2];
+  int output[2] = {-1, -1}, go[2];
   char path[128], tty[64] = "";
   snprintf(path, sizeof path, "%s/%s", groups, request->id);
   if (terminal) output[0] = open_terminal(tty, sizeof tty);
-  if ((terminal ? output[0] < 0 : pipe2(output, O_CLOEXEC) != 0) || pipe2(joined, O_CLOEXEC) || mkdir(path, 0755) ||
+  if ((terminal ? output[0] < 0 : pipe2(output, O_CLOEXEC) != 0) || pipe2(go, O_CLOEXEC) || mkdir(path, 0755) ||
       setns(machine_pids, CLONE_NEWPID)) {
     answer_text(request->id, "error", "a command cannot be started: %s", strerror(errno));
     return;
   }
   long kills = memory_kills();
   int pid = fork();
-  if (pid == 0) become(request, first, output[1], joined[1], terminal ? tty : NULL);
+  if (pid == 0) {
+    close(go[1]);
+    become(request, first, output[1], go[0], terminal ? tty : NULL);
+  }
   int problem = errno;
+  char process[16];
   setns(own_pids, CLONE_NEWPID);
-  close(output[1]);
-  close(joined[1]);
-  if (pid < 0) {
+  if (output[1] >= 0) close(output[1]);
+  close(go[0]);
+  // It waits until it is in its control group: there it cannot be overlooked, nor run while the machine stands still.
+  snprintf(path, sizeof path, "%s/%s/cgroup.procs", groups, request->id);
+  snprintf(process, sizeof process, "%d", pid);
+  if (pid < 0 || !write_file(path, process)) {
+    if (pid > 0) problem = errno, kill(pid, SIGKILL);
+    close(go[1]);
     close(output[0]);
-    close(joined[0]);
     answer_text(request->id, "error", "a command cannot be started: %s", strerror(problem));
     return;
   }
-  // Once it is in its control group it cannot be overlooked: only then may anybody ask what runs here.
-  char nothing;
-  while (read(joined[0], &nothing, 1) < 0 && errno == EINTR) continue;
-  close(joined[0]);
+  close(go[1]);
   fcntl(output[0], F_SETFL, O_NONBLOCK | (terminal ? O_RDWR : O_RDONLY));
   if (!terminal) fcntl(output[0], F_SETPIPE_SZ, 1 << 18);
   struct job *job = calloc(1, sizeof *job);

@@ -252,8 +252,9 @@ void add_view(const struct request *request) {
   load_mounts();
   struct search search = {destination, 0};
   processes_of("/sys/fs/cgroup/layer", look_at_process, &search);
-  if (lstat(at, &is)) fail("the view is not there: %s", strerror(errno));
-  if (strcmp(destination, "/") == 0 || !S_ISDIR(is.st_mode) || search.found || holds_mounts(destination)) {
+  if (lstat(view, &is)) fail("the view is not there: %s", strerror(errno));
+  int directory = lstat(at, &is) == 0 && S_ISDIR(is.st_mode);
+  if (!directory || strcmp(destination, "/") == 0 || search.found || holds_mounts(destination)) {
     copy_view(view);
     answer(request->id, "ok", 1, "copied", -1L);
     return;
