@@ -36,7 +36,9 @@ function say(text: string): void {
 function run(line: string): void {
   console.log(`$ ${line}`);
   const [, ...args] = line.split(' ');
-  const { status, signal } = spawnSync(process.execPath, [layer, ...args], { cwd: repository, stdio: 'inherit' });
+  // The same everywhere, also where KVM would give it virtual machines.
+  const env = { ...process.env, LAYER_DRIVER: 'sandbox' };
+  const { status, signal } = spawnSync(process.execPath, [layer, ...args], { cwd: repository, env, stdio: 'inherit' });
   if (status !== 0) process.exit(signal === null ? (status ?? 1) : 130);
 }
 

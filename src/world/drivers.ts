@@ -85,10 +85,18 @@ async function kvmBoots(settings: DriverSettings): Promise<boolean> {
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   if (textOf(path) === `${boot} no`) return false;
   const machines = await virtualMachines(settings);
-  const { acceleration } = await machines.probe(settings.signal);
-  const boots = acceleration?.kind === 'kvm';
-  if (!boots) writeFileSync(path, `${boot} no`);
-  return boots;
+  try {
+    const { acceleration } = await machines.probe(settings.signal);
+    const boots = acceleration?.kind === 'kvm';
+    if (!boots) writeFileSync(path, `${boot} no`);
+    return boots;
+  } catch (error) {
+    settings.signal.throwIfAborted();
+    settings.warn(
+      `whether KVM boots guests could not be tried: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return false;
+  }
 }
 
 /** What the last trial of this host's guests showed. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BaseMachine, Driver, Machine, MachineSpec } from '../../driver.ts';
-import { MachineLost, StateUnusable } from '../../driver.ts';
+import { MachineLost, MachineRefused, StateUnusable } from '../../driver.ts';
 import { GuestAgent } from './agent.ts';
 import { bootFiles } from './boot-files.ts';
 import { bootedStates, type BootedStates, type ServeViews } from './booted.ts';
@@ -10,6 +10,7 @@ import { connectFuse } from './fuse-port.ts';
 import type { BootFiles } from './launch.ts';
 import { readRecord } from './machine-record.ts';
 import { VmMachine } from './machine.ts';
+import { ProgramFailed } from './program.ts';
 import { restoreMachine } from './restore.ts';
 import { readSavedGuest } from './saved-guest.ts';
 import type { Acceleration, MachineOptions, VirtualMachine } from './virtual-machine.ts';
@@ -54,10 +55,17 @@ export function vmDriver(parts: VmParts): Driver {
     snapshotWorthMs: 2000,
     unavailable: parts.unavailable,
     async boot(spec, signal) {
-      const boot = await filesOf(spec.base, signal);
-      const acceleration = await parts.accelerate(boot, signal);
-      if ('why' in acceleration) throw new MachineLost(acceleration.why);
-      return start(spec, { parts, booted, booting, boot, acceleration }, signal);
+      try {
+        const boot = await filesOf(spec.base, signal);
+        const acceleration = await parts.accelerate(boot, signal);
+        if ('why' in acceleration) throw new MachineLost(acceleration.why);
+        return await start(spec, { parts, booted, booting, boot, acceleration }, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        // What a tool could not make, and what the guest would not do before anybody asked it for anything, ends the machine.
+        if (error instanceof ProgramFailed || error instanceof MachineRefused) throw new MachineLost(error.message);
+        throw error;
+      }
     },
   };
 }
