@@ -29,9 +29,10 @@ export interface Inputs {
 /** Reads the inputs of action.yml; a sentence for each that is wrong. */
 export function readInputs(): Inputs | { readonly problems: readonly string[] } {
   const problems: string[] = [];
-  const store = readStore(getInput('store'));
+  const named = getInput('store') || (process.env['LAYER_REMOTE'] ?? '');
+  const store = readStore(named);
   if (store === null) {
-    problems.push(`store: ${JSON.stringify(getInput('store'))} is none of cache, none, oci://registry/repository`);
+    problems.push(`store: ${JSON.stringify(named)} is none of cache, none, oci://registry/repository`);
   }
   const driver = getInput('driver') || 'sandbox';
   if (driver !== 'sandbox') problems.push(`driver: ${JSON.stringify(driver)} is not known; write sandbox`);

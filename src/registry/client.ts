@@ -132,7 +132,7 @@ export class RegistryClient {
     return response.status === 201;
   }
 
-  /** Sends a blob in chunks; after a break it asks how far the registry came and goes on there. */
+  /** Sends a blob in chunks; after a break it asks how far the registry came and goes on there, or begins again. */
   async pushBlob(
     repository: string,
     { digest, path }: { readonly digest: string; readonly path: string },
@@ -141,12 +141,13 @@ export class RegistryClient {
     const repositories = [{ name: repository, actions: 'pull,push' }];
     await using file = await open(path, 'r');
     const { size } = await file.stat();
-    const started = await this.#ask(
-      { method: 'POST', to: `${repository}/blobs/uploads/`, repositories, signal },
-      [202],
-    );
-    await drop(started);
-    let to = this.#location(started);
+    const begin = async (): Promise<string> => {
+      const to = `${repository}/blobs/uploads/`;
+      const started = await this.#ask({ method: 'POST', to, repositories, signal }, [202]);
+      await drop(started);
+      return this.#location(started);
+    };
+    let to = await begin();
     let at = 0;
     let failures = 0;
     while (at < size) {
@@ -166,8 +167,13 @@ export class RegistryClient {
         signal.throwIfAborted();
         failures += 1;
         if (failures >= attempts || !mayPass(error)) throw error;
-        const state = await this.#ask({ method: 'GET', to, repositories, signal }, [204]);
+        const state = await this.#ask({ method: 'GET', to, repositories, signal }, [204, 400, 404, 416]);
         await drop(state);
+        if (state.status !== 204) {
+          // Some give an upload up when a chunk breaks off.
+          [to, at] = [await begin(), 0];
+          continue;
+        }
         to = this.#location(state);
         const reached = /^(?:bytes=)?0-(\d+)$/.exec(state.headers.get('range') ?? '')?.[1];
         at = reached === undefined || reached === '0' ? 0 : Number(reached) + 1;

@@ -1,9 +1,9 @@
 import { appendFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { zstdDecompressSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startCacheService, type CacheFault, type CacheService } from '../support/cache-service.ts';
 import { debianBase } from '../support/base-machine.ts';
+import { opened } from '../support/opened.ts';
 import { pullRequest, pushTo, runProgram, type JobEnd, type JobSetting } from '../support/workflow-job.ts';
 import { action, setting } from './setting.ts';
 
@@ -160,22 +160,3 @@ describe('the action on the Actions cache', () => {
     expect(warnings(end)).toEqual([expect.stringContaining('is not what that names; it is not used')]);
   });
 });
-
-/** What is in an entry: the library's archive, and ours in it. */
-function opened(bytes: Buffer): readonly Buffer[] {
-  const found: Buffer[] = [];
-  const magic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
-  const visit = (one: Buffer, depth: number): void => {
-    for (let at = one.indexOf(magic); at >= 0 && depth < 3; at = one.indexOf(magic, at + 1)) {
-      try {
-        const inside = zstdDecompressSync(one.subarray(at));
-        found.push(inside);
-        visit(inside, depth + 1);
-      } catch {
-        // These four bytes happen to stand there.
-      }
-    }
-  };
-  visit(bytes, 0);
-  return found;
-}

@@ -3,8 +3,10 @@ import { elevation, probeSandbox, thisHost } from '../../runner/drivers/sandbox/
 import { flag, text } from '../args.ts';
 import { command } from '../command.ts';
 import { probeBases, probeGit, probeGuests, probeNode, probeStore, probeVirtualMachines } from '../doctor/probes.ts';
+import { probeRunner } from '../doctor/runner.ts';
 import { isFit, printExaminations, type Examination } from '../doctor/report.ts';
 import { exit } from '../../exit.ts';
+import { asRoot } from '../run/as-root.ts';
 import { knownGuests } from '../../world/drivers.ts';
 import { storeDirectory } from '../../world/store-directory.ts';
 
@@ -15,14 +17,21 @@ export const doctor = command({
   operands: null,
   options: {
     json: flag('print for programs'),
+    runner: flag('also what a runner of GitHub Actions needs; becomes root where the action would'),
     store: text('directory', 'where results are kept; LAYER_STORE or ~/.cache/layer by default'),
   },
   examples: [
     { command: 'layer doctor', does: 'say what this host can do, and what would help' },
     { command: 'layer doctor --store /mnt/xfs/layer', does: 'try another place for the store' },
     { command: 'layer doctor --json', does: 'tell a program' },
+    {
+      command: 'layer doctor --runner',
+      does: 'try a self-hosted runner, or its pod, and the registry that LAYER_REMOTE names',
+    },
   ],
   async run({ options }, context) {
+    const elevated = options.runner ? await asRoot('doctor', 'store', context) : null;
+    if (elevated !== null) return elevated;
     const { terminal } = context.host;
     const host = thisHost();
     const directory = storeDirectory(options.store, context.host);
@@ -33,6 +42,9 @@ export const doctor = command({
       { title: `store (${directory})`, probes: store },
       { title: 'sandbox', probes: await probeSandbox(directory, host) },
       { title: 'base machines', probes: await probeBases(host) },
+      ...(options.runner
+        ? [{ title: 'runner', probes: await probeRunner(context.host.environment, { host, signal: context.signal }) }]
+        : []),
       {
         title: 'virtual machines',
         probes: [...(await probeVirtualMachines(host, process.arch)), probeGuests(knownGuests(bases))],

@@ -20,6 +20,8 @@ export interface RegistryServer extends AsyncDisposable {
   digests(): readonly string[];
   readonly user: string;
   readonly password: string;
+  /** Deletes a tag, as the page on fleets says, and what no other tag names. */
+  forget(repository: string, tag: string): Promise<void>;
   /** The `Authorization` that may push. */
   authorization(repository: string): string | null;
 }
@@ -38,7 +40,13 @@ export async function startRegistry(auth: RegistryAuth): Promise<RegistryServer>
   const port = await freePort();
   const [user, password] = ['reader', randomBytes(12).toString('hex')];
   const tokens = auth === 'token' ? await startTokens({ directory, user, password }) : null;
-  const lines = ['version: 0.1', 'log: {level: error}', 'storage:', `  filesystem: {rootdirectory: ${storage}}`];
+  const lines = [
+    'version: 0.1',
+    'log: {level: error}',
+    'storage:',
+    `  filesystem: {rootdirectory: ${storage}}`,
+    '  delete: {enabled: true}',
+  ];
   lines.push('http:', `  addr: 127.0.0.1:${port}`);
   if (tokens) {
     lines.push('auth:', '  token:', `    realm: ${tokens.url}`, '    service: layer-tests', '    issuer: layer-tests');
@@ -75,10 +83,22 @@ export async function startRegistry(auth: RegistryAuth): Promise<RegistryServer>
       const all = existsSync(blobs) ? readdirSync(blobs, { recursive: true, encoding: 'utf8' }) : [];
       return all.flatMap((path) => /^..\/([0-9a-f]{64})$/.exec(path)?.[1] ?? []).map((hex) => `sha256:${hex}`);
     },
+    async forget(repository, tag) {
+      const manifests = `http://127.0.0.1:${port}/v2/${repository}/manifests`;
+      const accept = 'application/vnd.oci.image.manifest.v1+json';
+      const found = await fetch(`${manifests}/${tag}`, { method: 'HEAD', headers: { accept } });
+      const deleted = await fetch(`${manifests}/${found.headers.get('docker-content-digest')}`, { method: 'DELETE' });
+      if (deleted.status !== 202) throw new Error(`DELETE answered ${deleted.status}`);
+      execFileSync('docker-registry', ['garbage-collect', '--delete-untagged', join(directory, 'config.yml')], {
+        stdio: 'ignore',
+      });
+    },
     user,
     password,
     authorization: (repository) => (tokens ? `Bearer ${tokens.issue(repository, ['pull', 'push'])}` : null),
     [Symbol.asyncDispose]: async () => {
+      // Tests stop it early to see what becomes of those who use it.
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = new Promise((resolve) => child.once('close', resolve));
       child.kill('SIGKILL');
       await gone;
@@ -95,7 +115,7 @@ interface Tokens {
   readonly issue: (repository: string, actions: readonly string[]) => string;
 }
 
-/** A token service that docker-registry believes: RS256 tokens with their certificate in the header. Only `private/…` asks for a login. */
+/** A token service that docker-registry believes: RS256 tokens with their certificate in the header. `private/…` asks for a login, and so does pushing. */
 async function startTokens(options: {
   readonly directory: string;
   readonly user: string;
@@ -111,7 +131,8 @@ async function startTokens(options: {
   const key = createPrivateKey(readFileSync(keyPath));
   const certificate = readFileSync(certificatePath, 'utf8').replace(/-----[^-]+-----|\s/g, '');
   const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const issue = (name: string, actions: readonly string[]): string => {
+  const issue = (name: string, actions: readonly string[]): string => issueAll([{ name, actions }]);
+  const issueAll = (access: readonly { readonly name: string; readonly actions: readonly string[] }[]): string => {
     const now = Math.floor(Date.now() / 1000);
     const head = encode({ typ: 'JWT', alg: 'RS256', x5c: [certificate] });
     const claims = encode({
@@ -122,23 +143,25 @@ async function startTokens(options: {
       nbf: now - 60,
       iat: now,
       jti: randomBytes(8).toString('hex'),
-      access: actions.length > 0 ? [{ type: 'repository', name, actions }] : [],
+      access: access.filter((one) => one.actions.length > 0).map((one) => ({ type: 'repository', ...one })),
     });
     return `${head}.${claims}.${sign('sha256', Buffer.from(`${head}.${claims}`), key).toString('base64url')}`;
   };
   const basic = `Basic ${Buffer.from(`${options.user}:${options.password}`).toString('base64')}`;
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://localhost');
-    const [, name = '', actions = ''] = /^repository:([^:]+):(.+)$/.exec(url.searchParams.get('scope') ?? '') ?? [];
     const login = request.headers.authorization;
     if (url.searchParams.get('service') !== 'layer-tests' || (login !== undefined && login !== basic)) {
       response.writeHead(401).end('{}');
       return;
     }
-    const allowed = !name.startsWith('private/') || login === basic;
-    const granted = allowed ? actions.split(',').filter((action) => action === 'pull') : [];
+    const access = url.searchParams.getAll('scope').map((scope) => {
+      const [, name = '', asked = ''] = /^repository:([^:]+):(.+)$/.exec(scope) ?? [];
+      const rights = login === basic ? ['pull', 'push'] : name.startsWith('private/') ? [] : ['pull'];
+      return { name, actions: asked.split(',').filter((one) => rights.includes(one)) };
+    });
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ token: issue(name, granted) }));
+    response.end(JSON.stringify({ token: issueAll(access) }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`, server, issue };
