@@ -38,7 +38,7 @@ async function timed(title: string, job: JobSetting): Promise<void> {
   if (end.code !== 0) throw new Error(end.log);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   const first = end.firstGroupMs === null ? '-' : `${(end.firstGroupMs / 1000).toFixed(1)} s`;
-  const sent = /sent \d+ results?, ([\d.]+ MB)/.exec(end.log)?.[1] ?? '0 MB';
+  const sent = /sent \d+ results?, ([\d.]+ \w+)/.exec(end.log)?.[1] ?? 'nothing';
   const { skipped, ran } = end.outputs;
   console.log(
     `${title.padEnd(36)} ${seconds.padStart(6)} s   first step ${first.padStart(6)}   sent ${sent.padStart(8)}   skipped ${skipped}, ran ${ran}`,
