@@ -54,7 +54,13 @@ export interface SharedStore extends TraceStore {
 
 /** Opens the indexes of all readable scopes. A remote store that fails is as if it were not there. */
 export async function openSharedStore(options: SharedStoreOptions): Promise<SharedStore> {
-  const { local, remote, access, signal, warn } = options;
+  const { local, remote, access, signal } = options;
+  const said = new Set<string>();
+  const warn = (message: string): void => {
+    if (said.has(message)) return;
+    said.add(message);
+    options.warn(message);
+  };
   const transfer = join(options.directory, 'transfer');
   mkdirSync(transfer, { recursive: true, mode: 0o700 });
   let transfers = 0;
