@@ -8,7 +8,9 @@ const native: Support = { level: 'native' };
 const emulated = (how: string): Support => ({ level: 'emulated', how });
 const unsupported = (why: string): Support => ({ level: 'unsupported', why });
 
-const copy = emulated('a change of any file that it copies runs all steps below it again');
+const copy = emulated(
+  'a change of any file that it copies runs all steps below it again, and the group may have fewer rights to the files than their owner',
+);
 const clone = emulated('it and all steps below it run in every build, without the credentials of the host');
 const background = emulated(
   'it and the steps below it in this Layerfile are one RUN, which starts it, runs them and stops it',

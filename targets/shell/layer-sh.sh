@@ -468,8 +468,9 @@ case "${1:-}" in
       case "$2" in
         =) [ "$REPLY" = "$3" ] ;;
         !=) [ "$REPLY" != "$3" ] ;;
-        =~) printf '%s\n' "$REPLY" | LC_ALL=C.UTF-8 grep -qP -- "$3" ;;
-        !=~) ! printf '%s\n' "$REPLY" | LC_ALL=C.UTF-8 grep -qP -- "$3" ;;
+        # ^ and $ are the ends of the whole value, not of its lines.
+        =~) printf '%s\0' "$REPLY" | LC_ALL=C.UTF-8 grep -zqP -- "(?-m)$3" ;;
+        !=~) ! printf '%s\0' "$REPLY" | LC_ALL=C.UTF-8 grep -zqP -- "(?-m)$3" ;;
       esac || exit 0
       shift 3
     done

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { compile } from '../../../src/compile/compile.ts';
+import { nodeHost } from '../../../src/node-host.ts';
 import { debianBase } from '../../support/base-machine.ts';
 import { runByEarthfile, runNatively, type Story } from '../../support/earthfile-executor/two-ways.ts';
 import { scratch } from '../../support/scratch.ts';
@@ -26,6 +28,24 @@ const notTold: Readonly<Record<string, string>> = {
   memory: 'Earthly knows no MEMORY, and says so',
 };
 
+/** Stories whose files differ from run to run. */
+const withoutTree = new Set(['cache', 'verify']);
+
+/**
+ * The last RUN of each Layerfile that nothing starts from: what its working directory holds, but for what lies beside the Earthfile, and for the
+ * group's rights, which Earthly does not give.
+ */
+const ours = '-not -path "./.earth*" -not -path ./Earthfile';
+const modes = `sed -E 's/^(.*) ([a-z]) ([0-7])[0-7]([0-7]) /\\1 \\2 \\3\\4 /'`;
+const showTree = `RUN find . -xdev -mindepth 1 ${ours} -printf '%P %y %m %u:%g %l\\n' | ${modes} | LC_ALL=C sort && find . -xdev -type f ${ours} -exec sha256sum {} + | LC_ALL=C sort -k 2`;
+
+async function showTrees(repo: string): Promise<void> {
+  const { plan } = await compile(nodeHost().repository(repo));
+  if (plan === null) throw new Error('the story does not compile');
+  const parents = new Set(plan.layers.flatMap(({ base }) => (base.kind === 'layer' ? [base.id] : [])));
+  for (const { id, path } of plan.layers) if (!parents.has(id)) appendFileSync(join(repo, path), `\n${showTree}\n`);
+}
+
 describe('what is emitted for fixtures/run', () => {
   beforeAll(async () => void (await debianBase()));
 
@@ -37,6 +57,7 @@ describe('what is emitted for fixtures/run', () => {
       const repo = join(here, 'repo');
       mkdirSync(repo);
       if (existsSync(join(root, name, 'repo'))) cpSync(join(root, name, 'repo'), repo, { recursive: true });
+      if (!withoutTree.has(name)) await showTrees(repo);
       if (before !== undefined) spawnSync('bash', ['-c', before], { cwd: repo, env: { ...process.env, ...author } });
       const native = runNatively({ repo, here, ...options });
       const { succeeded, lines } = await runByEarthfile({ repo, here, ...options });

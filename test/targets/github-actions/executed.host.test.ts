@@ -80,7 +80,10 @@ RUN echo "not on main: $LATE"
       Layerfile: `FROM /base
 RUN echo child "\${LATE-unset}"
 SPLIT 2
+ENV LINES="$(printf 'one\\ntwo')"
 SKIP REMAINING IF MODE=master
+SKIP REMAINING IF LINES=~^two$ AND LINES=~one
+SKIP REMAINING IF LINES!=~^one AND LINES=~two$
 RUN echo "copy $SPLIT of $SPLIT_NUM, $RUNNER_ID"
 `,
     });
