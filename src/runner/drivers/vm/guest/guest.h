@@ -1,4 +1,13 @@
 // The agent: the first process of a guest, and what speaks for it to the host.
+//
+// Frames, both ways: length (u32, big endian), then fields, each a length (u32) and bytes. Field 0 is the request's id, field 1 what it is; numbers are
+// decimal text. Each request ends with `ok FIELDS` or `error WHY`; agent.ts says what they mean.
+//   exec STAYS UID GID GROUPS CWD SCRIPT ENVIRONMENT, terminal COLUMNS ROWS UID …: `started PID`, `output BYTES` …, `exit CODE SIGNAL MEMORY-KILLS`
+//   type JOB BYTES, size JOB COLUMNS ROWS, attach JOB, kill JOB, jobs, ports JOB: of jobs, which are named after the id of the request that began them
+//   freeze, thaw, drain BYTES, sync, wake NANOSECONDS ENTROPY HOSTNAME MACHINE-ID: of the machine as a whole
+//   resolve PATH, read PATH, write PATH BYTES MODE UID GID, mkdir PATH MODE UID GID, view ORDINAL DESTINATION: of its files
+//   copy-out PATH, copy-in PATH, connect PORT: `kind WORD`, then streams: `data BYTES`, `took COUNT`, `end 0` (`end 1`: whoever asked has gone), both ways
+// Of itself it says, as request 0, `ready` when the machine is up, or `failed WHY`.
 #pragma once
 #define _GNU_SOURCE
 #include <dirent.h>
