@@ -6,6 +6,7 @@ import { stepName } from './names.ts';
 import type { Position } from './position.ts';
 import { runScript, type Preamble } from './script.ts';
 import type { BackgroundRecord } from './state.ts';
+import type { Volume } from './store.ts';
 import { createTail } from './tail.ts';
 
 /** How long a RUN BACKGROUND must stay up, or end well. */
@@ -28,6 +29,8 @@ interface Output {
 /** A machine at work for one runner: runs scripts in a position's environment, masks what they print, keeps what stays up. */
 export interface Bench {
   readonly machine: Machine;
+  /** What CACHE finds saved, the most wanted first: as it was when the machine was booted. */
+  readonly saved: readonly Volume[];
   /** Runs a script with the environment of a position; `capture` gets the output instead of the reader. */
   exec(
     chainStep: ChainStep,
@@ -50,7 +53,11 @@ export interface Bench {
   ended(step: number): Exit | null;
 }
 
-export function createBench(machine: Machine, context: RunContext, aws: () => Readonly<Record<string, string>>): Bench {
+export function createBench(
+  machine: Machine,
+  context: RunContext,
+  { aws, saved }: { readonly aws: () => Readonly<Record<string, string>>; readonly saved: readonly Volume[] },
+): Bench {
   const { ports, runner, emit, signal } = context;
   const up = new Map<number, Running>();
   const ended = new Set<number>();
@@ -95,6 +102,7 @@ export function createBench(machine: Machine, context: RunContext, aws: () => Re
 
   return {
     machine,
+    saved,
     async exec(chainStep, position, script, capture) {
       const out = output(chainStep);
       const exit = await machine.exec(surroundings(position, script), capture ?? out.push, signal);

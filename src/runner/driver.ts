@@ -48,6 +48,11 @@ export interface MachineSpec {
   /** Frozen manifests by tree name, for the views. */
   readonly trees: Readonly<Record<string, string>>;
   readonly mtime: 'plain' | 'persistent';
+  /**
+   * In persistent mode the time that every directory of the repository is to show, seconds since 1970: later than whatever base, stack and volumes hold or
+   * have shown. A driver that cannot promise it for all of them (also those in layers) leaves it, and a stat of one counts as its listing.
+   */
+  readonly directorySeconds?: number | null;
   readonly memoryBytes: number | null;
   readonly network: 'outward' | 'none';
   /** An empty directory on the store's file system, the machine's own: uppers and scratch live there. */

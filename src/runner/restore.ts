@@ -1,10 +1,12 @@
 import { createBench, sleep, type Bench } from './bench.ts';
+import type { Chain } from './chain.ts';
 import type { RunContext } from './context.ts';
 import { StateUnusable, type Machine, type MachineSpec, type StackEntry } from './driver.ts';
 import type { Position } from './position.ts';
 import type { StartState } from './repeat.ts';
+import { directorySeconds, withDirectorySeconds } from './directory-time.ts';
 import type { MtimeTable } from './store.ts';
-import { renewVolumes, volumeMtimes } from './volumes.ts';
+import { mountedVolumes, renewVolumes, savedVolumes, tablesOf } from './volumes.ts';
 
 /** What was restored is not good enough: go on from a position whose `next` is `before` at most. */
 export interface GoBack {
@@ -67,12 +69,18 @@ export async function openMachine(
   const lacking = await ports.store.load(from.data, signal);
   if (lacking !== null) return { kind: 'again', before: from.next - 1, note: null, reason: lacking };
   const persistent = chain.persistentFrom < chain.steps.length;
-  const table = start === null ? from.data.mtimes : start.data.mtimes;
   const stack = await renewVolumes(currentViews(from.data.stack, from), context);
-  const ofVolumes = persistent ? await volumeMtimes(stack, { steps: chain.steps.slice(from.next), context }) : [];
-  const before = table === null ? ofVolumes : [table, ...ofVolumes];
+  const saved = isCacheAhead(from.next, chain) ? await savedVolumes(context) : [];
+  const ofVolumes = tablesOf(persistent ? [...(await mountedVolumes(stack, context)), ...saved] : []);
+  const ofState = [(start ?? from).data?.mtimes ?? []].flat();
+  const before = [...ofState, ...ofVolumes];
+  const seconds = directorySeconds([...before, ...[from.data.mtimes ?? []].flat()], ports.clock.now());
   const { inputs } = context.mode;
-  const read = () => inputs.manifests(persistent ? { before, startNs: context.startNs } : 'plain');
+  const read = async () => {
+    if (!persistent) return inputs.manifests('plain');
+    const { files, mtimes } = await inputs.manifests({ before, startNs: context.startNs });
+    return { files, mtimes: mtimes && withDirectorySeconds(mtimes, seconds) };
+  };
   const manifests = await read();
   const booted = await bootOrNot(context, {
     hostname: hostname(runner.id),
@@ -80,6 +88,7 @@ export async function openMachine(
     stack,
     trees: manifests.files,
     mtime: persistent ? 'persistent' : 'plain',
+    directorySeconds: persistent ? seconds : null,
     memoryBytes: cappedMemory(context),
     network: ports.network,
     directory: await ports.store.directory(),
@@ -87,7 +96,7 @@ export async function openMachine(
   if ('unusable' in booted) return { kind: 'again', before: from.next - 1, note: null, reason: booted.unusable };
   const { machine } = booted;
   try {
-    const bench = createBench(machine, context, () => aws.variables);
+    const bench = createBench(machine, context, { aws: () => aws.variables, saved });
     const restarted = ports.driver.can.saveMemory
       ? resume(trail, { bench, context })
       : await restart(trail, { bench, context });
@@ -124,6 +133,11 @@ async function bootOrNot(
     if (!(error instanceof StateUnusable) || spec.stack.length === 0) throw error;
     return { unusable: `an earlier snapshot cannot be used: ${error.message}` };
   }
+}
+
+/** Whether a CACHE comes at or after a step: a machine takes for saved what was when it was booted. */
+export function isCacheAhead(next: number, { steps }: Chain): boolean {
+  return steps.slice(next).some(({ step }) => step.kind === 'cache');
 }
 
 /** MEMORY in force, or all that the host has, with a warning. */

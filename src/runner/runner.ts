@@ -90,6 +90,11 @@ async function workOn(
         resume = deepest(trail, end.before);
         reasons.set(last(trail.slice(0, resume + 1)).next, end.reason);
         break;
+      case 'renew':
+        trail = end.trail;
+        resume = deepest(trail, Infinity);
+        unkeptReasons(trail, { resume, reasons });
+        break;
       case 'button':
         if (!(await pressed(end.chainStep, context))) return waiting(end.chainStep);
         trail = [...end.trail, passed(end.chainStep, last(end.trail), context).position];

@@ -10,7 +10,7 @@ import { stepName } from './names.ts';
 import type { Position } from './position.ts';
 import { record } from './record.ts';
 import { continueFrom, inherited, startStateOf, union, type StartState } from './repeat.ts';
-import { goingBack, openMachine, type GoBack, type OpenMachine } from './restore.ts';
+import { goingBack, isCacheAhead, openMachine, type GoBack, type OpenMachine } from './restore.ts';
 import type { BackgroundRecord, MachineState } from './state.ts';
 import type { MtimeTable, SnapshotData } from './store.ts';
 import { passed, skippedByCondition, steer } from './steer.ts';
@@ -24,6 +24,8 @@ export type SessionEnd =
   /** At an open BUTTON: the machine is gone, its state is kept where it could be. */
   | { readonly kind: 'button'; readonly trail: readonly Position[]; readonly chainStep: ChainStep }
   | GoBack
+  /** After a WAIT: a new machine sees what has been saved meanwhile. */
+  | { readonly kind: 'renew'; readonly trail: readonly Position[] }
   | { readonly kind: 'failed'; readonly why: string }
   | { readonly kind: 'cancelled'; readonly why: string }
   | { readonly kind: 'broken'; readonly why: string };
@@ -60,7 +62,8 @@ async function sessionInSlot(start: SessionStart, slot: { release: () => void })
   const opened = await openMachine(start.trail, context, begin);
   if (opened.kind !== 'open') return opened;
   await using machine = opened.machine;
-  return await work(start, { ...opened, machine, slot, begin, begins: start.trail.at(-1)?.next ?? 0 });
+  // The very object, not a copy: it learns of trees.
+  return await work(start, Object.assign(opened, { machine, slot, begin, begins: start.trail.at(-1)?.next ?? 0 }));
 }
 
 /** Where the first step to run is a RUN REPEATABLE: what it can go on from. */
@@ -111,6 +114,8 @@ async function work(start: SessionStart, machinery: Machinery): Promise<SessionE
         if (why !== null) return { kind: 'cancelled', why };
         slot.release = await context.slots.take(signal);
         position = passed(chainStep, position, context).position;
+        if (position.data !== null && isCacheAhead(position.next, chain))
+          return { kind: 'renew', trail: [...trail, position] };
       } else {
         if (steered.position.next > position.next + 1) {
           emit({

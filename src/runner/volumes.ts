@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
 import type { GuestPath } from '../host.ts';
-import type { ChainStep } from './chain.ts';
+import type { Bench } from './bench.ts';
 import type { RunContext } from './context.ts';
 import type { Machine, StackEntry } from './driver.ts';
 import type { MtimeTable, Volume } from './store.ts';
@@ -14,6 +14,14 @@ async function newest(path: GuestPath, context: RunContext): Promise<Volume | nu
     if (volume) return volume;
   }
   return null;
+}
+
+/** The newest volumes that this run may read, the most wanted first. */
+export async function savedVolumes(context: RunContext): Promise<readonly Volume[]> {
+  const { store, scope } = context.ports;
+  const volumes: Volume[] = [];
+  for (const one of await scope.readable()) volumes.push(...(await store.newestVolumes(one)));
+  return volumes;
 }
 
 /** The scope of volumes that hold nothing: no run saves there. */
@@ -41,13 +49,14 @@ async function empty(path: GuestPath, context: RunContext): Promise<Volume> {
 /** Lays the saved content of CACHE paths into a machine; the paths with links followed. */
 export async function mountVolumes(
   paths: readonly GuestPath[],
-  { machine, context }: { readonly machine: Machine; readonly context: RunContext },
+  { bench, context }: { readonly bench: Pick<Bench, 'machine' | 'saved'>; readonly context: RunContext },
 ): Promise<readonly GuestPath[]> {
+  const { machine, saved } = bench;
   const resolved: GuestPath[] = [];
   for (const path of paths) {
     const at = (await machine.resolve(path)).path;
     resolved.push(at);
-    const volume = (await newest(at, context)) ?? (await empty(at, context));
+    const volume = saved.find((one) => one.path === at) ?? (await empty(at, context));
     await machine.addLayer(volume.directory, volume.at);
   }
   return resolved;
@@ -112,7 +121,8 @@ export async function publishVolumes(
   return failures;
 }
 
-async function mountedVolumes(stack: readonly StackEntry[], context: RunContext): Promise<readonly Volume[]> {
+/** The volumes that a stack has. */
+export async function mountedVolumes(stack: readonly StackEntry[], context: RunContext): Promise<readonly Volume[]> {
   const volumes: Volume[] = [];
   for (const entry of stack) {
     const volume =
@@ -129,16 +139,8 @@ function lastShown(before: MtimeTable | null, now: MtimeTable | null): MtimeTabl
   return Object.fromEntries([...trees].map((tree) => [tree, { ...before[tree], ...now[tree] }]));
 }
 
-/** What files had shown to the runs that made the volumes a machine has, or will get from a CACHE in `steps`. */
-export async function volumeMtimes(
-  stack: readonly StackEntry[],
-  { steps, context }: { readonly steps: readonly ChainStep[]; readonly context: RunContext },
-): Promise<readonly MtimeTable[]> {
-  const { store, scope } = context.ports;
-  const volumes = [...(await mountedVolumes(stack, context))];
-  if (steps.some(({ step }) => step.kind === 'cache')) {
-    for (const one of await scope.readable()) volumes.push(...(await store.newestVolumes(one)));
-  }
+/** What files had shown to the runs that made these. */
+export function tablesOf(volumes: readonly Volume[]): readonly MtimeTable[] {
   const tables = new Map(volumes.map((volume) => [volume.id, volume.mtimes]));
   return [...tables.values()].filter((table) => table !== null);
 }

@@ -59,14 +59,22 @@ export class ViewFileSystem {
   readonly #recorder = new Recorder();
   readonly #files: FileBytes;
   readonly #mtime: 'plain' | 'persistent';
+  readonly #directoryTime: Timestamp | null;
   /** Directories read last: what their names are and how far, so that a directory is not listed anew for each piece of it. */
   readonly #listings = new Map<Node, readonly string[]>();
   #requests = 0;
   #refused: string | null = null;
 
-  constructor(options: { readonly files: FileBytes; readonly mtime: 'plain' | 'persistent' }) {
+  /** `directorySeconds`: see `ViewServerSpec`. */
+  constructor(options: {
+    readonly files: FileBytes;
+    readonly mtime: 'plain' | 'persistent';
+    readonly directorySeconds?: number | null;
+  }) {
+    const { directorySeconds = null } = options;
     this.#files = options.files;
     this.#mtime = options.mtime;
+    this.#directoryTime = directorySeconds === null ? null : { seconds: directorySeconds, nanoseconds: 0 };
   }
 
   /** All that a later server must know to go on where this one stands: take it right after a cut, with no request answered in between. */
@@ -269,12 +277,17 @@ export class ViewFileSystem {
     return node;
   }
 
-  /** A stat. Where files show their own times it tells whether the content is still the same, so it counts as that. */
+  /**
+   * A stat. Where files show their own times it tells whether the content is still the same, so it counts as that. A directory's time tells nothing of
+   * its names where it is new in every machine; where it is not, whoever finds it unchanged may trust what it knows of them.
+   */
   #sawAttributes(node: Node): void {
-    if (node.entry === null) return;
-    if (this.#mtime === 'plain') this.#recorder.saw(node, 'attributes');
-    else if (node.entry.kind === 'file') this.#recorder.saw(node, 'content');
-    else this.#recorder.saw(node, node.entry.kind === 'directory' ? 'listing' : 'link');
+    const { entry } = node;
+    if (entry === null) return;
+    const timeless = this.#mtime === 'plain' || (entry.kind === 'directory' && this.#directoryTime !== null);
+    if (timeless) this.#recorder.saw(node, 'attributes');
+    else if (entry.kind === 'file') this.#recorder.saw(node, 'content');
+    else this.#recorder.saw(node, entry.kind === 'directory' ? 'listing' : 'link');
     this.#sawWhetherEmpty(node);
   }
 
@@ -298,6 +311,7 @@ export class ViewFileSystem {
   }
 
   #time(node: Node): Timestamp {
+    if (node.entry?.kind === 'directory' && this.#directoryTime !== null) return this.#directoryTime;
     const source = node.entry?.source ?? null;
     if (source === null) return plainTime;
     const ns = this.#timeNs(node);

@@ -1,3 +1,4 @@
+import type { GuestPath } from '../../host.ts';
 import type { ViewSpec } from '../view/view.ts';
 import type { CountedCut } from './file-system.ts';
 import type { ViewServerSpec } from './view-server.ts';
@@ -8,12 +9,13 @@ import type { ViewServerSpec } from './view-server.ts';
  */
 
 /** The first line to the server. */
-export type Opening = Pick<ViewServerSpec, 'mountpoint' | 'trees' | 'mtime'>;
+export type Opening = Pick<ViewServerSpec, 'mountpoint' | 'trees' | 'mtime' | 'directorySeconds'>;
 
 /** Every further line to the server; each gets one answer with its `id`, in order. */
 export type Command = { readonly id: number } & (
   | { readonly kind: 'tree'; readonly name: string; readonly manifest: string }
   | { readonly kind: 'view'; readonly spec: ViewSpec }
+  | { readonly kind: 'directories'; readonly paths: readonly GuestPath[] }
   | { readonly kind: 'cut' }
 );
 
@@ -21,6 +23,7 @@ export type Command = { readonly id: number } & (
 export type Answer =
   | { readonly kind: 'ready'; readonly connection: number | null }
   | { readonly kind: 'done'; readonly id: number }
+  | { readonly kind: 'directories'; readonly id: number; readonly ordinals: readonly (number | null)[] }
   | { readonly kind: 'cut'; readonly id: number; readonly cut: CountedCut }
   | { readonly kind: 'refused'; readonly id: number; readonly why: string }
   | { readonly kind: 'ended'; readonly why: string };

@@ -42,6 +42,7 @@ export function relay(program: URL): void {
       case 'ended':
         return end(message.why);
       case 'done':
+      case 'directories':
       case 'cut':
       case 'refused':
         return say(message);

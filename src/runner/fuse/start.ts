@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type Answer, type Command, lineReader, toLine } from './messages.ts';
-import type { ViewServer, ViewServerSpec } from './view-server.ts';
+import type { DeviceViewServer, ViewServer, ViewServerSpec } from './view-server.ts';
 
 /** Why a view server serves no more; what `startViewServer` and every method reject with once it is gone. */
 export class ViewServerLost extends Error {
@@ -24,7 +24,7 @@ const patienceMs = 2000;
  * Starts a server in the namespaces that `spec.enter` leads to, which must show the host's files (node, the manifests, the working tree) at
  * their paths. Resolves once it is mounted and answers. Rejects with `ViewServerLost` where it cannot be.
  */
-export async function startViewServer(spec: ViewServerSpec): Promise<ViewServer> {
+export async function startViewServer(spec: ViewServerSpec): Promise<DeviceViewServer> {
   spec.signal.throwIfAborted();
   const argv = [
     ...spec.enter,
@@ -44,8 +44,8 @@ export async function startViewServer(spec: ViewServerSpec): Promise<ViewServer>
   });
   const server = new RunningViewServer(child, spec.signal);
   try {
-    const { mountpoint, trees, mtime } = spec;
-    await server.open(toLine({ mountpoint, trees, mtime }));
+    const { mountpoint, trees, mtime, directorySeconds = null } = spec;
+    await server.open(toLine({ mountpoint, trees, mtime, directorySeconds }));
     return server;
   } catch (error) {
     await server[Symbol.asyncDispose]();
@@ -56,7 +56,7 @@ export async function startViewServer(spec: ViewServerSpec): Promise<ViewServer>
 type Waiting = { readonly resolve: (answer: Answer) => void; readonly reject: (error: ViewServerLost) => void };
 type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 
-class RunningViewServer implements ViewServer {
+class RunningViewServer implements DeviceViewServer {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #signal: AbortSignal;
   readonly #closed: Promise<void>;
@@ -106,6 +106,14 @@ class RunningViewServer implements ViewServer {
 
   async addView(spec: Parameters<ViewServer['addView']>[0]): Promise<void> {
     await this.#ask({ kind: 'view', spec });
+  }
+
+  async directories(
+    paths: Parameters<DeviceViewServer['directories']>[0],
+  ): ReturnType<DeviceViewServer['directories']> {
+    const answer = await this.#ask({ kind: 'directories', paths });
+    if (answer.kind !== 'directories') throw new Error(`a question for directories was answered with ${answer.kind}`);
+    return answer.ordinals;
   }
 
   async cut(): ReturnType<ViewServer['cut']> {

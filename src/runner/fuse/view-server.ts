@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { GuestPath } from '../../host.ts';
 import type { Observation, ViewSpec } from '../view/view.ts';
 import type { ViewTable } from './table.ts';
 
@@ -10,8 +11,13 @@ export interface ViewServerSpec {
   readonly mountpoint: string;
   /** Serialised frozen trees by name (`repository`, `clone:<commit>`): paths of manifest files. */
   readonly trees: Readonly<Record<string, string>>;
-  /** Persistent: files show their own mtime, and GETATTR counts as content (of a directory: listing). */
+  /** Persistent: files show their own mtime, and GETATTR counts as content (of a directory: listing, but see `directorySeconds`). */
   readonly mtime: 'plain' | 'persistent';
+  /**
+   * What directories show as mtime, in seconds since 1970: later than anything that this machine was made from, so that no program trusts what an
+   * earlier one knew of a directory, and GETATTR of one tells no more than its kind, mode and owner. Left out where nobody promises that.
+   */
+  readonly directorySeconds?: number | null;
   readonly signal: AbortSignal;
 }
 
@@ -31,6 +37,12 @@ export interface ViewServer extends AsyncDisposable {
   }>;
   /** Why it no longer serves; null while it does. */
   readonly failure: string | null;
+}
+
+/** One that has the device itself. */
+export interface DeviceViewServer extends ViewServer {
+  /** For each path the ordinal of the last view in which it is a directory, null where it is in none. Nobody is taken to have seen it. */
+  directories(paths: readonly GuestPath[]): Promise<readonly (number | null)[]>;
 }
 
 /** How views are served to the kernel of a machine that has one of its own. */

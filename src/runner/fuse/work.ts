@@ -1,8 +1,10 @@
 import fs from 'node:fs';
 import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import type { GuestPath } from '../../host.ts';
 import { loadManifest } from '../view/manifest.ts';
 import { openView } from '../view/open.ts';
 import type { FrozenTree } from '../view/tree.ts';
+import type { View } from '../view/view.ts';
 import { FileBytes } from './file-bytes.ts';
 import { ViewFileSystem } from './file-system.ts';
 import type { Answer, Command, Opening } from './messages.ts';
@@ -38,7 +40,9 @@ export function work(commands: MessagePort): void {
 
 /** The file system of an opening, and what a command does to it. */
 function prepare(opening: Opening) {
-  const fileSystem = new ViewFileSystem({ files: new FileBytes(), mtime: opening.mtime });
+  const { mtime, directorySeconds = null } = opening;
+  const fileSystem = new ViewFileSystem({ files: new FileBytes(), mtime, directorySeconds });
+  const views: View[] = [];
   const trees = new Map<string, FrozenTree>();
   const loadTree = (name: string, manifest: string): void => {
     trees.set(name, loadManifest(fs.readFileSync(manifest)));
@@ -54,8 +58,14 @@ function prepare(opening: Opening) {
       case 'view': {
         const tree = trees.get(command.spec.tree);
         if (tree === undefined) return { kind: 'refused', id, why: `there is no tree ${command.spec.tree}` };
-        fileSystem.addView(openView(command.spec, tree), tree);
+        const view = openView(command.spec, tree);
+        fileSystem.addView(view, tree);
+        views.push(view);
         return { kind: 'done', id };
+      }
+      case 'directories': {
+        const last = (path: GuestPath) => views.findLast((view) => view.kind(path) === 'directory')?.spec.ordinal;
+        return { kind: 'directories', id, ordinals: command.paths.map((path) => last(path) ?? null) };
       }
       case 'cut':
         return { kind: 'cut', id, cut: fileSystem.cut() };

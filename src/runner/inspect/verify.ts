@@ -43,6 +43,7 @@ export async function verifyStep(step: SurveyedStep, { trail, context }: Surveye
     if (end.kind === 'done') attempts.push(end.trail);
     else if (end.kind === 'failed') failures.push(end.why);
     else if (end.kind === 'again') return unverified(end.note ?? wentBack);
+    else if (end.kind === 'renew') return unverified('a WAIT stands before it');
     else return unverified(end.kind === 'button' ? 'a BUTTON stands before it' : end.why);
   }
   const [why] = failures;

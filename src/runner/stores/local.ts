@@ -169,9 +169,16 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
     },
     async newestVolumes(scope) {
       const rows = database
+<<<<<<< HEAD
         .prepare('select * from volumes where scope = ? order by created_at, sequence')
         .all(scope) as unknown as (VolumeRow & { scope: string })[];
       return [...new Map(rows.filter(mayRead).map((row) => [row.path, toVolume(row)])).values()];
+=======
+        .prepare('select * from volumes where scope = ? order by path, sequence desc')
+        .all(scope) as unknown as VolumeRow[];
+      const there = rows.filter((one) => existsSync(join(root, one.directory)));
+      return there.filter(({ path }, index) => there[index - 1]?.path !== path).map(toVolume);
+>>>>>>> 9ee1f8d (Let directories look new in every machine that keeps times, so that a stat of one is no look at its names)
     },
     async volumeOf(path) {
       const row = database.prepare('select * from volumes where directory = ?').get(relativePath(path));

@@ -1,6 +1,12 @@
 import { linter, maker } from '../../oracle/steps.ts';
 import type { Scenario } from '../scenario.ts';
 
+/** Knows the names in directories for as long as these are no newer than what it knows, and shows the same time to the second. */
+const indexer = (index: string, ...directories: readonly string[]): string =>
+  `mkdir -p ${index}; for d in ${directories.join(' ')}; do k=${index}/of-$(basename $d); ` +
+  `if [ ! -e $k ] || [ "$(stat -c %Y $d)" != "$(cat $k.time)" ] || [ $d -nt $k ]; then ls $d > $k; stat -c %Y $d > $k.time; fi; ` +
+  `echo $(cat $k); done`;
+
 /** What the instructions themselves promise. */
 export const language: readonly Scenario[] = [
   {
@@ -131,6 +137,90 @@ export const language: readonly Scenario[] = [
         because: '{}/api/a changed',
         prints: '/w/a 48a24b70a0b376535542b996af517398\n',
       },
+    ],
+  },
+  {
+    rows: ['H38', 'H52'],
+    name: 'cache-and-a-new-file',
+    files: { a: '1\n', 'd/b': '2\n' },
+    steps: ['COPY . /w', 'WORKDIR /w', 'CACHE /kept', 'RUN cat a', 'RUN cp a d/made', 'RUN test -d d && cat d/b'],
+    prints: '2\n',
+    edits: [
+      { put: { new: '', 'd/new': '', 'other/new': '' }, reruns: null },
+      { put: { a: '3\n', newer: '' }, reruns: 'RUN cat a', because: '{}/a changed' },
+      { put: { newest: '', 'd/newest': '' }, reruns: null },
+      { put: { 'd/made': 'own' }, reruns: 'RUN cp', because: '{}/d/made appeared' },
+    ],
+  },
+  {
+    rows: ['H38', 'H52'],
+    name: 'cache-and-a-tool-that-trusts-times-of-directories',
+    files: { a: '1\n', 'd/b': '', 'e/f/c': '' },
+    steps: [
+      'COPY . /w',
+      'RUN echo > /w/e/f/made',
+      'CACHE /index',
+      `RUN cat /w/a; ${indexer('/index', '/w/d', '/w/e/f')}`,
+    ],
+    prints: '1\nb\nc made\n',
+    edits: [
+      { put: { 'd/new': '' }, reruns: 'RUN cat', because: /listing/, prints: '1\nb new\nc made\n' },
+      { put: { a: '2\n' }, reruns: 'RUN cat', because: '{}/a changed', prints: '2\nb new\nc made\n' },
+      { put: { 'e/f/new': '' }, reruns: 'RUN cat', because: /listing/, prints: '2\nb new\nc made new\n' },
+      { put: { 'd/new': null }, reruns: 'RUN cat', because: /listing/, prints: '2\nb\nc made new\n' },
+      { put: { 'e/new': '' }, reruns: null },
+    ],
+  },
+  {
+    rows: ['H38', 'H52'],
+    name: 'cache-in-a-directory-of-the-repository',
+    files: { a: '1\n', 'd/e/b': '' },
+    steps: ['COPY . /w', 'CACHE /w/d', `RUN cat /w/a; ${indexer('/w/d', '/w/d/e')}`],
+    prints: '1\nb\n',
+    edits: [
+      { put: { 'd/e/new': '' }, reruns: 'RUN cat', because: /listing/, prints: '1\nb new\n' },
+      { put: { a: '2\n' }, reruns: 'RUN cat', because: '{}/a changed', prints: '2\nb new\n' },
+      { put: { 'd/e/newer': '' }, reruns: 'RUN cat', because: /listing/, prints: '2\nb new newer\n' },
+      { put: { new: '' }, reruns: null },
+    ],
+  },
+  {
+    rows: ['H38', 'H52'],
+    name: 'cache-saved-while-it-waited',
+    files: {
+      'd/b': '',
+      a: '1\n',
+      'first/Layerfile': `FROM vm/debian:12\nCOPY .. /w\nCACHE /waited\nRUN ${indexer('/waited', '/w/d')}\n`,
+    },
+    steps: [
+      'COPY d /w/d',
+      'COPY a /w/',
+      'RUN stat -c %Y /w/d > /dev/null',
+      'WAIT first',
+      'CACHE /waited',
+      `RUN cat /w/a; ${indexer('/waited', '/w/d')}`,
+    ],
+    prints: '1\nb\n',
+    edits: [
+      { put: { 'd/new': '' }, reruns: 'RUN cat', because: /listing/, prints: '1\nb new\n' },
+      { put: { a: '2\n' }, reruns: 'RUN cat', because: '{}/a changed', prints: '2\nb new\n' },
+      { put: { 'd/new': null }, reruns: 'RUN cat', because: /listing/, prints: '2\nb\n' },
+    ],
+  },
+  {
+    rows: ['H52'],
+    name: 'repeatable-and-a-tool-that-trusts-times-of-directories',
+    files: { a: '1\n', 'd/b': '' },
+    steps: [
+      'COPY . /w',
+      `RUN REPEATABLE cat /w/a; mkdir -p /made; echo > /w/d/made; ${indexer('/made', '/w/d')}; touch -d @1000000000 /w/d`,
+    ],
+    prints: '1\nb made\n',
+    edits: [
+      { put: { new: '' }, reruns: null },
+      { put: { 'd/new': '' }, reruns: 'RUN REPEATABLE', because: /listing/, prints: '1\nb made new\n' },
+      { put: { a: '2\n' }, reruns: 'RUN REPEATABLE', because: '{}/a changed', prints: '2\nb made new\n' },
+      { put: { 'd/new': null }, reruns: 'RUN REPEATABLE', because: /listing/, prints: '2\nb made\n' },
     ],
   },
   {

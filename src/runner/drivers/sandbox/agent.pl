@@ -480,6 +480,16 @@ sub makeDirectories {
     return ($resolved);
 }
 
+# Sets the times of directories; what is none, or lies behind a link, is left as it is.
+sub date {
+    my ($seconds, @paths) = @_;
+    for my $path (@paths) {
+        my ($resolved, $kind) = resolve($path);
+        utime $seconds, $seconds, $path or die "$path: $!\n" if $kind eq 'directory' && $resolved eq $path;
+    }
+    return ();
+}
+
 sub replaceFile {
     my ($path, $bytes, $mode, $uid, $gid) = @_;
     my ($resolved) = resolve($path);
@@ -610,6 +620,7 @@ my %inside = (
     read => sub { readFile((resolve($_[0]))[0]) },
     write => \&replaceFile,
     mkdir => \&makeDirectories,
+    date => \&date,
     resolve => \&resolve,
 );
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { GuestPath } from '../../../host.ts';
 import type { BackgroundProcess, Command, Exit, Kept, Machine, TerminalLine } from '../../driver.ts';
 import { MachineLost } from '../../driver.ts';
-import type { ViewServer } from '../../fuse/view-server.ts';
+import type { DeviceViewServer } from '../../fuse/view-server.ts';
 import { decodeName, encodeName } from '../../view/names.ts';
 import type { Observation, ViewSpec } from '../../view/view.ts';
 import type { Agent } from './agent.ts';
@@ -35,9 +35,10 @@ export class SandboxMachine implements Machine {
   readonly #agent: Agent;
   readonly #root: Root;
   readonly #cgroups: MachineCgroups;
-  readonly #views: Promise<ViewServer>;
-  #server: ViewServer | null = null;
+  readonly #views: Promise<DeviceViewServer>;
+  #server: DeviceViewServer | null = null;
   readonly #directory: string;
+  readonly #directorySeconds: number | null;
   readonly #dispose: () => Promise<void>;
   readonly #backgrounds: { readonly group: Group; readonly session: string }[] = [];
   #leftovers: { readonly group: Group }[] = [];
@@ -48,8 +49,10 @@ export class SandboxMachine implements Machine {
     readonly root: Root;
     readonly cgroups: MachineCgroups;
     /** It is waited for where it is needed first. */
-    readonly views: Promise<ViewServer>;
+    readonly views: Promise<DeviceViewServer>;
     readonly directory: string;
+    /** See `MachineSpec`. */
+    readonly directorySeconds: number | null;
     readonly dispose: () => Promise<void>;
   }) {
     this.#agent = parts.agent;
@@ -63,6 +66,7 @@ export class SandboxMachine implements Machine {
       () => {},
     );
     this.#directory = parts.directory;
+    this.#directorySeconds = parts.directorySeconds;
     this.#dispose = parts.dispose;
   }
 
@@ -148,6 +152,9 @@ export class SandboxMachine implements Machine {
     if (living.length > 0) throw new Error(`a layer cannot be put under running processes (${living.join(', ')})`);
     await this.#root.push([{ kind: 'layer', directory, at }], ancestors);
     await this.#root.mount();
+    await this.#ofViews((server) =>
+      this.#root.renewDirectories(this.#directorySeconds, (paths) => server.directories(paths)),
+    );
   }
 
   async copyOut(path: GuestPath, directory: string): ReturnType<Machine['copyOut']> {
@@ -240,8 +247,8 @@ export class SandboxMachine implements Machine {
   }
 
   /** Asks the view server; when it is gone, so is the machine. */
-  async #ofViews<T>(ask: (server: ViewServer) => Promise<T>): Promise<T> {
-    let server: ViewServer | null = null;
+  async #ofViews<T>(ask: (server: DeviceViewServer) => Promise<T>): Promise<T> {
+    let server: DeviceViewServer | null = null;
     try {
       server = await Promise.race([this.#views, this.#agent.gone.then((why) => Promise.reject(new MachineLost(why)))]);
       return await ask(server);

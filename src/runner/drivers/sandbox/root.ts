@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { GuestPath } from '../../../host.ts';
 import type { BaseMachine } from '../../driver.ts';
+import { encodeName } from '../../view/names.ts';
 import type { Agent } from './agent.ts';
+import { coveredDirectories, type Lower } from './covered.ts';
 import type { Attributes, RootEntry } from './stack.ts';
 import {
   applyAttributes,
@@ -31,7 +33,7 @@ export class Root {
   readonly #options: string;
   #stack: RootEntry[] = [];
   /** Bottom to top, what is mounted for base and stack, by the paths of the machine's outer namespace. */
-  #lowers: { readonly directory: string; readonly kind: 'base' | 'layer' | 'view' }[];
+  #lowers: Lower[];
   #upper: { readonly directory: string; readonly began: Attributes } | null = null;
   #count = 0;
   /** Layers this machine made that were not handed out yet. */
@@ -66,7 +68,10 @@ export class Root {
   async push(entries: readonly RootEntry[], above: readonly Attributes[] | null = null): Promise<void> {
     this.settle();
     for (const entry of entries) {
-      this.#lowers.push({ directory: await this.#place(entry, above), kind: entry.kind });
+      const directory = await this.#place(entry, above);
+      this.#lowers.push(
+        entry.kind === 'view' ? { directory, kind: 'view', view: entry.view } : { directory, kind: 'layer' },
+      );
       this.#stack.push(entry);
     }
   }
@@ -98,6 +103,19 @@ export class Root {
     mkdirSync(work);
     const lowers = this.#lowers.map(({ directory }) => directory).toReversed();
     await this.#agent.ask('root', this.#options, this.#upper.directory, work, ...lowers);
+  }
+
+  /**
+   * Lets directories of the repository that layers hold too (because a step wrote into them, or into a volume) show this time, as those show it that only
+   * views hold: a layer keeps the time it was written at, whatever the repository has put into the directory since.
+   */
+  async renewDirectories(
+    seconds: number | null,
+    inViews: (paths: readonly GuestPath[]) => Promise<readonly (number | null)[]>,
+  ): Promise<void> {
+    if (seconds === null) return;
+    const covered = await coveredDirectories(this.#lowers, inViews);
+    if (covered.length > 0) await this.#agent.ask('date', seconds, ...covered.map(encodeName));
   }
 
   /** Copies what was written, whiteouts and opaque marks included, while the machine stands still. Null where nothing was. */

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { dirname, join } from 'node:path';
 import type { Driver, Machine, MachineSpec } from '../../driver.ts';
 import { MachineLost, StateUnusable } from '../../driver.ts';
-import type { ViewServer, ViewServerSpec } from '../../fuse/view-server.ts';
+import type { DeviceViewServer, ViewServerSpec } from '../../fuse/view-server.ts';
 import { Agent } from './agent.ts';
 import type { Hierarchies } from './cgroup.ts';
 import { canFollowProcesses, findHierarchies, MachineCgroups } from './cgroup.ts';
@@ -18,7 +18,7 @@ import { sweepSandbox } from './sweep.ts';
 
 /** What the sandbox is given by the root: the siblings it needs, and where it will work. */
 export interface SandboxParts {
-  readonly startViewServer: (spec: ViewServerSpec) => Promise<ViewServer>;
+  readonly startViewServer: (spec: ViewServerSpec) => Promise<DeviceViewServer>;
   /** Below it lie the directories of all machines. */
   readonly storeDirectory: string;
   /** Told once what this host cannot do, as a sentence, when a machine would have needed it. */
@@ -84,6 +84,7 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
     mountpoint: join(directory, 'views'),
     trees: spec.trees,
     mtime: spec.mtime,
+    directorySeconds: spec.directorySeconds ?? null,
     signal: over.signal,
   });
   const server = views.catch(() => null);
@@ -100,14 +101,17 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
   const root = new Root({ agent, base: spec.base, directory, userXattr });
   await root.push(stack);
   await root.mount();
+  const { directorySeconds = null } = spec;
+  await root.renewDirectories(directorySeconds, (paths) => views.then((known) => known.directories(paths)));
   signal.throwIfAborted();
   signal.removeEventListener('abort', giveUp);
   const owned = started.move();
-  return new SandboxMachine({ agent, root, cgroups, views, directory, dispose: () => owned.disposeAsync() });
+  const dispose = (): Promise<void> => owned.disposeAsync();
+  return new SandboxMachine({ agent, root, cgroups, views, directory, directorySeconds, dispose });
 }
 
 /** A server that ends before the machine is up takes the machine with it, as it does later. */
-async function addViews(stack: MachineSpec['stack'], views: Promise<ViewServer>): Promise<void> {
+async function addViews(stack: MachineSpec['stack'], views: Promise<DeviceViewServer>): Promise<void> {
   const lost = (error: unknown): MachineLost =>
     new MachineLost(error instanceof Error ? error.message : String(error), { cause: error });
   for (const entry of stack) {
