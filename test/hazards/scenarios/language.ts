@@ -198,13 +198,13 @@ export const language: readonly Scenario[] = [
       'RUN stat -c %Y /w/d > /dev/null',
       'WAIT first',
       'CACHE /waited',
-      `RUN cat /w/a; ${indexer('/waited', '/w/d')}`,
+      `RUN cat /w/a /waited/of-d; ${indexer('/waited', '/w/d')}`,
     ],
-    prints: '1\nb\n',
+    prints: '1\nb\nb\n',
     edits: [
-      { put: { 'd/new': '' }, reruns: 'RUN cat', because: /listing/, prints: '1\nb new\n' },
-      { put: { a: '2\n' }, reruns: 'RUN cat', because: '{}/a changed', prints: '2\nb new\n' },
-      { put: { 'd/new': null }, reruns: 'RUN cat', because: /listing/, prints: '2\nb\n' },
+      { put: { 'd/new': '' }, reruns: 'RUN cat', because: /listing/, prints: '1\nb\nnew\nb new\n' },
+      { put: { a: '2\n' }, reruns: 'RUN cat', because: '{}/a changed', prints: '2\nb\nnew\nb new\n' },
+      { put: { 'd/new': null }, reruns: 'RUN cat', because: /listing/, prints: '2\nb\nb\n' },
     ],
   },
   {
