@@ -79,6 +79,8 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
   });
   const mayRead = (row: VolumeRow & { readonly scope: string }): boolean =>
     user?.trust !== 'strangers' || row.tainted === 0 || row.scope === user.scope;
+  const isThere = (row: VolumeRow & { readonly scope: string }): boolean =>
+    mayRead(row) && existsSync(join(root, row.directory));
   let alarmed = false;
   const intact = (row: InstanceRow): boolean => {
     if (isIntact(row, hmacKey)) return true;
@@ -164,21 +166,14 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
       const rows = database
         .prepare('select * from volumes where scope = ? and path = ? order by created_at desc, sequence desc')
         .all(scope, path) as unknown as (VolumeRow & { scope: string })[];
-      const row = rows.find((one) => mayRead(one) && existsSync(join(root, one.directory)));
+      const row = rows.find(isThere);
       return row ? toVolume(row) : null;
     },
     async newestVolumes(scope) {
       const rows = database
-<<<<<<< HEAD
         .prepare('select * from volumes where scope = ? order by created_at, sequence')
         .all(scope) as unknown as (VolumeRow & { scope: string })[];
-      return [...new Map(rows.filter(mayRead).map((row) => [row.path, toVolume(row)])).values()];
-=======
-        .prepare('select * from volumes where scope = ? order by path, sequence desc')
-        .all(scope) as unknown as VolumeRow[];
-      const there = rows.filter((one) => existsSync(join(root, one.directory)));
-      return there.filter(({ path }, index) => there[index - 1]?.path !== path).map(toVolume);
->>>>>>> 9ee1f8d (Let directories look new in every machine that keeps times, so that a stat of one is no look at its names)
+      return [...new Map(rows.filter(isThere).map((row) => [row.path, toVolume(row)])).values()];
     },
     async volumeOf(path) {
       const row = database.prepare('select * from volumes where directory = ?').get(relativePath(path));
