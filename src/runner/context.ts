@@ -3,6 +3,7 @@ import type { Chain, ChainStep } from './chain.ts';
 import type { Event, RunnerName } from './events.ts';
 import type { KeyPart } from './key.ts';
 import type { FrozenInputs, LiveTrees, RunPorts, Trees } from './ports.ts';
+import type { Sharing } from './sharing.ts';
 import type { InstanceId } from './store.ts';
 
 /** Whether a runner may only look (nothing stands still, nothing runs) or does all there is to do. */
@@ -40,6 +41,7 @@ export interface RunContext {
   readonly trees: Trees;
   readonly forced: Forced;
   readonly slots: Slots;
+  readonly sharing: Sharing;
   readonly signal: AbortSignal;
   readonly emit: (event: Event) => void;
   /** Which copy of its chain's SPLIT it is, from 0; null where the chain has none. */

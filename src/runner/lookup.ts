@@ -94,14 +94,31 @@ export type Lookup =
   | { readonly kind: 'hit'; readonly instance: Instance; readonly position: Position; readonly reads: number }
   | { readonly kind: 'miss'; readonly reason: string };
 
-/** The newest instance of a step whose observations all hold on this run's trees, or why there is none. */
-export async function lookUp(keyed: KeyedStep, position: Position, context: RunContext): Promise<Lookup> {
+export type Hit = Extract<Lookup, { kind: 'hit' }>;
+
+/**
+ * The newest instance of a step whose observations all hold on this run's trees, and (`others`, checked when asked for) the older ones; where there is
+ * none, why.
+ */
+export async function lookUp(
+  keyed: KeyedStep,
+  position: Position,
+  context: RunContext,
+): Promise<
+  { readonly kind: 'hits'; readonly first: Hit; others(): readonly Hit[] } | Extract<Lookup, { kind: 'miss' }>
+> {
   const { store } = context.ports;
   const candidates = await store.candidates(keyed.key);
   let explained: { readonly reason: string; readonly usedAt: number } | null = null;
-  for (const instance of candidates) {
+  for (const [index, instance] of candidates.entries()) {
     const found = check(instance, keyed, { position, context });
-    if (found.kind === 'hit') return found;
+    if (found.kind === 'hit') {
+      return {
+        kind: 'hits',
+        first: found,
+        others: () => hitsAmong(candidates.slice(index + 1), keyed, { position, context }),
+      };
+    }
     // A person remembers the last state that held.
     if (!explained || instance.usedAt > explained.usedAt) explained = { reason: found.reason, usedAt: instance.usedAt };
   }
@@ -110,10 +127,20 @@ export async function lookUp(keyed: KeyedStep, position: Position, context: RunC
   return { kind: 'miss', reason: keyDifference(keyed.parts, siblings) };
 }
 
-/** All instances of a step that hold now: what a forced run retires. */
-export async function holding(keyed: KeyedStep, position: Position, context: RunContext): Promise<readonly Instance[]> {
-  const candidates = await context.ports.store.candidates(keyed.key);
-  return candidates.filter((instance) => check(instance, keyed, { position, context }).kind === 'hit');
+/** All instances of a step that hold now, newest first. */
+export async function holding(keyed: KeyedStep, position: Position, context: RunContext): Promise<readonly Hit[]> {
+  return hitsAmong(await context.ports.store.candidates(keyed.key), keyed, { position, context });
+}
+
+function hitsAmong(
+  candidates: readonly Instance[],
+  keyed: KeyedStep,
+  { position, context }: { readonly position: Position; readonly context: RunContext },
+): readonly Hit[] {
+  return candidates.flatMap((instance): readonly Hit[] => {
+    const found = check(instance, keyed, { position, context });
+    return found.kind === 'hit' ? [found] : [];
+  });
 }
 
 function check(

@@ -1,12 +1,11 @@
 import type { ChainStep } from './chain.ts';
 import type { RunContext } from './context.ts';
-import { isWorking } from './instruction.ts';
-import { holding, keyStep, lookUp } from './lookup.ts';
 import { stepName } from './names.ts';
 import type { Position } from './position.ts';
 import { session } from './session.ts';
-import { passed, skippedByCondition, steer } from './steer.ts';
-import type { Instance } from './store.ts';
+import type { Claims } from './sharing.ts';
+import { passed, skippedByCondition } from './steer.ts';
+import { isFarther, retireForced, walk, type Walked } from './walk.ts';
 
 /** How far a runner came. `stale`: it only looked, and there is work. */
 export type RunnerEnd =
@@ -15,31 +14,51 @@ export type RunnerEnd =
   | { readonly kind: 'failed' | 'cancelled' | 'broken'; readonly why: string }
   | { readonly kind: 'waiting'; readonly message: string };
 
-/** Why skipping stopped. */
-type Stop =
-  | { readonly kind: 'end' }
-  | { readonly kind: 'miss'; readonly reason: string }
-  | { readonly kind: 'button'; readonly chainStep: ChainStep }
-  | { readonly kind: 'cancelled'; readonly why: string };
-
-interface Skipped {
+/** Where a runner begins. */
+export interface Beginning {
   readonly trail: readonly Position[];
-  /** What was found for each position after the first ones given; null for steering steps. */
-  readonly found: readonly {
-    readonly position: Position;
-    readonly instance: Instance | null;
-    readonly reads: number;
-    readonly chainStep: ChainStep;
-  }[];
-  readonly stop: Stop;
+  readonly context: RunContext;
+  /** Whether the trail may be left for another one from the same root: its own steps may hang on other results of what is before them. */
+  readonly elsewhere: boolean;
 }
 
 /** Takes a chain from where `trail` ends to before the step `stop`: skips what holds, runs the rest. */
-export async function runTo(
-  stop: number,
-  { trail, context }: { readonly trail: readonly Position[]; readonly context: RunContext },
-): Promise<RunnerEnd> {
-  const skipped = await skip(stop, { trail, context });
+export async function runTo(stop: number, beginning: Beginning): Promise<RunnerEnd> {
+  const { context } = beginning;
+  const claims = context.sharing.claims();
+  try {
+    for (;;) {
+      const skipped = await skip(stop, beginning);
+      const key = skipped.stop.kind === 'miss' && context.mode.kind === 'work' ? skipped.stop.key : null;
+      const others = key === null ? null : context.sharing.underWay(key);
+      if (others === null) {
+        if (key !== null) claims.take(key);
+        return await goOn(stop, { skipped, context, claims });
+      }
+      await others;
+    }
+  } finally {
+    claims.release();
+  }
+}
+
+/** How far instances hold, on the trail or, where that leads farther, on another one from its root. */
+async function skip(stop: number, { trail, context, elsewhere }: Beginning): Promise<Walked> {
+  const here = await walk(stop, { trail, context });
+  const [root] = trail;
+  if (!elsewhere || here.stop.kind !== 'miss' || trail.length < 2 || !root) return here;
+  const other = await walk(stop, { trail: [root], context });
+  if (!isFarther(other, here)) return here;
+  return { ...other, found: other.found.filter(({ chainStep }) => chainStep.index >= context.chain.own) };
+}
+
+interface Going {
+  readonly skipped: Walked;
+  readonly context: RunContext;
+  readonly claims: Claims;
+}
+
+async function goOn(stop: number, { skipped, context, claims }: Going): Promise<RunnerEnd> {
   if (skipped.stop.kind === 'end') {
     await report(skipped, skipped.trail.length, context);
     return { kind: 'done', trail: skipped.trail, ran: false };
@@ -49,13 +68,13 @@ export async function runTo(
     await report(skipped, skipped.trail.length, context);
     return { kind: 'cancelled', why: skipped.stop.why };
   }
-  return workOn(stop, { skipped, context });
+  return workOn(stop, { skipped, context, claims });
 }
 
-async function workOn(
-  stop: number,
-  { skipped, context }: { readonly skipped: Skipped; readonly context: RunContext },
-): Promise<RunnerEnd> {
+async function workOn(stop: number, { skipped, context, claims }: Going): Promise<RunnerEnd> {
+  const [root] = skipped.trail;
+  if (skipped.stop.kind === 'miss' && root && last(skipped.trail).next >= context.forced.from)
+    await retireForced(root, context);
   const missed = missingSecret(context);
   if (missed !== null) return { kind: 'broken', why: missed };
   let trail = skipped.trail;
@@ -78,6 +97,7 @@ async function workOn(
     const end = await session({
       trail: trail.slice(0, resume + 1),
       context,
+      claims,
       stop,
       reason: (index) => reasons.get(index) ?? null,
     });
@@ -96,6 +116,7 @@ async function workOn(
         unkeptReasons(trail, { resume, reasons });
         break;
       case 'button':
+        claims.release();
         if (!(await pressed(end.chainStep, context))) return waiting(end.chainStep);
         trail = [...end.trail, passed(end.chainStep, last(end.trail), context).position];
         resume = deepest(trail, Infinity);
@@ -110,52 +131,8 @@ async function workOn(
   }
 }
 
-/** Goes over the chain as far as instances hold. */
-async function skip(
-  stop: number,
-  { trail, context }: { readonly trail: readonly Position[]; readonly context: RunContext },
-): Promise<Skipped> {
-  const { chain, forced } = context;
-  const positions = [...trail];
-  const found: Skipped['found'][number][] = [];
-  const end = (one: Stop): Skipped => ({ trail: positions, found, stop: one });
-  for (;;) {
-    context.signal.throwIfAborted();
-    const position = last(positions);
-    const chainStep = chain.steps[position.next];
-    if (!chainStep || position.next >= stop) return end({ kind: 'end' });
-    if (!isWorking(chainStep.step)) {
-      const steered = steer(chainStep, position, context);
-      if (steered.kind === 'button') return end({ kind: 'button', chainStep });
-      let next = steered.kind === 'on' ? steered.position : null;
-      if (steered.kind === 'wait') {
-        const why = await context.awaited(steered.step.layers.map((one) => one.id));
-        if (why !== null) return end({ kind: 'cancelled', why });
-        next = passed(chainStep, position, context).position;
-      }
-      if (next === null) throw new Error('a steering step leads on');
-      positions.push(next);
-      found.push({ position: next, instance: null, reads: 0, chainStep });
-      continue;
-    }
-    const keyed = await keyStep(chainStep, position, context);
-    if ('wrong' in keyed) return end({ kind: 'miss', reason: keyed.wrong });
-    if (chainStep.index >= forced.from) {
-      if (context.mode.kind === 'work') {
-        const held = await holding(keyed, position, context);
-        await context.ports.store.retire(held.map((one) => one.id));
-      }
-      return end({ kind: 'miss', reason: forced.reason });
-    }
-    const result = await lookUp(keyed, position, context);
-    if (result.kind === 'miss') return end({ kind: 'miss', reason: result.reason });
-    positions.push(result.position);
-    found.push({ ...result, chainStep });
-  }
-}
-
 /** Tells which of the runner's own steps are skipped: those whose positions stand before `until` in the trail. */
-async function report(skipped: Skipped, until: number, context: RunContext): Promise<void> {
+async function report(skipped: Walked, until: number, context: RunContext): Promise<void> {
   const given = skipped.trail.length - skipped.found.length;
   const used = skipped.found.slice(0, Math.max(0, until - given));
   for (const { position, instance, reads, chainStep } of used) {

@@ -8,6 +8,7 @@ import { runnerName } from './names.ts';
 import { portsFor, type RunPorts } from './ports.ts';
 import { startPosition, type Position } from './position.ts';
 import { rootOn } from './root.ts';
+import { createSharing } from './sharing.ts';
 import { missingSecret, runTo, type RunnerEnd } from './runner.ts';
 
 /** A runner and how it ended. */
@@ -41,6 +42,7 @@ export async function schedule(request: Schedule): Promise<readonly Finished[]> 
   const runners = runnersOf(plan).filter((one) => wanted.has(one.layer));
   const ends = new Map<string, Promise<Finished>>();
   const prefixes = new Map<LayerId, Promise<RunnerEnd>>();
+  const sharing = createSharing();
   const clones = new Map<string, ReturnType<RunContext['clone']>>();
   const trees = mode.kind === 'look' ? mode.trees : mode.inputs;
 
@@ -55,6 +57,7 @@ export async function schedule(request: Schedule): Promise<readonly Finished[]> 
       trees,
       forced: request.forced(chain),
       slots: request.slots,
+      sharing,
       signal,
       emit,
       copy: runner.copy,
@@ -109,17 +112,19 @@ export async function schedule(request: Schedule): Promise<readonly Finished[]> 
     const inherited =
       parent?.end.kind === 'done' && parent.end.trail[0]?.instance === root.id ? parent.end.trail : null;
     const trail: readonly Position[] = inherited ?? [startPosition(root.id)];
+    const elsewhere = parent?.end.kind === 'done' && !parent.end.ran;
     const split = layer.steps.findIndex((step) => step.kind === 'split');
-    if (split < 0) return runTo(context.chain.steps.length, { trail, context });
+    if (split < 0) return runTo(context.chain.steps.length, { trail, context, elsewhere });
     const at = context.chain.own + split;
     const before =
-      prefixes.get(layer.id) ?? runTo(at, { trail, context: { ...context, runner: wholeName(layer, context.runner) } });
+      prefixes.get(layer.id) ??
+      runTo(at, { trail, context: { ...context, runner: wholeName(layer, context.runner) }, elsewhere });
     prefixes.set(layer.id, before);
     const prefix = await before;
     if (prefix.kind !== 'done') return prefix;
     // SKIP REMAINING IF before the SPLIT has ended the file already.
     const ran = prefix.ran && runner.copy === 0;
-    const end = await runTo(context.chain.steps.length, { trail: prefix.trail, context });
+    const end = await runTo(context.chain.steps.length, { trail: prefix.trail, context, elsewhere: false });
     return end.kind === 'done' ? { ...end, ran: end.ran || ran } : end;
   };
 

@@ -13,6 +13,7 @@ import { continueFrom, inherited, startStateOf, union, type StartState } from '.
 import { goingBack, isCacheAhead, openMachine, type GoBack, type OpenMachine } from './restore.ts';
 import type { BackgroundRecord, MachineState } from './state.ts';
 import type { MtimeTable, SnapshotData } from './store.ts';
+import type { Claims } from './sharing.ts';
 import { passed, skippedByCondition, steer } from './steer.ts';
 import { workStep, type Worked } from './step.ts';
 import type { Observation } from './view/view.ts';
@@ -34,6 +35,8 @@ export interface SessionStart {
   /** All positions from the chain's root to the one to restore, which has data. */
   readonly trail: readonly Position[];
   readonly context: RunContext;
+  /** Moves with the step that it is at. */
+  readonly claims: Claims;
   /** Stop before this step. */
   readonly stop: number;
   /** Why a step runs that comes before anything else did. */
@@ -110,6 +113,7 @@ async function work(start: SessionStart, machinery: Machinery): Promise<SessionE
         const ids = steered.step.layers.map((one) => one.id);
         emit({ kind: 'waiting', runner, for: ids });
         slot.release();
+        start.claims.release();
         const why = await context.awaited(ids);
         if (why !== null) return { kind: 'cancelled', why };
         slot.release = await context.slots.take(signal);
@@ -130,7 +134,8 @@ async function work(start: SessionStart, machinery: Machinery): Promise<SessionE
       continue;
     }
     const own = start.reason(chainStep.index);
-    const result = await oneStep(chainStep, { position, context, machinery, keeping, reason: own });
+    const { claims } = start;
+    const result = await oneStep(chainStep, { position, context, claims, machinery, keeping, reason: own });
     if (result.kind === 'failed') {
       const at = machinery.restartedAt;
       if (at !== null && result.again) {
@@ -189,12 +194,14 @@ async function oneStep(
   {
     position,
     context,
+    claims,
     machinery,
     keeping,
     reason,
   }: {
     readonly position: Position;
     readonly context: RunContext;
+    readonly claims: Claims;
     readonly machinery: Machinery;
     readonly keeping: Keeping;
     readonly reason: string | null;
@@ -213,6 +220,7 @@ async function oneStep(
   const keyed = await keyStep(chainStep, position, context);
   if ('wrong' in keyed)
     return { kind: 'failed', exit: { kind: 'exited', code: 1 }, why: keyed.wrong, tail: '', again: false };
+  claims.take(keyed.key);
   if (keyed.instruction.kind === 'clone' && keyed.tree !== null) await machinery.learn(keyed.tree);
   // A layer cannot be put under running processes: then it is a plain run.
   const begin = chainStep.index === machinery.begins && !bench.busy ? machinery.begin : null;
@@ -241,6 +249,7 @@ async function oneStep(
     createdAt: ports.clock.now(),
   });
   if (keeping.room) {
+    context.sharing.made(instance.id);
     const stored = await ports.store.insert(instance);
     if (!stored.stored) {
       keeping.room = false;

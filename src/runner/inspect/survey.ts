@@ -4,15 +4,17 @@ import { chainOf, type Chain, type ChainStep } from '../chain.ts';
 import type { Mode, RunContext } from '../context.ts';
 import type { Listener, RunnerName } from '../events.ts';
 import { isWorking } from '../instruction.ts';
-import { keyStep, lookUp, resultAt, type KeyedStep } from '../lookup.ts';
+import { keyStep, lookUp, resultAt, type Hit, type KeyedStep } from '../lookup.ts';
 import { runnerName } from '../names.ts';
 import { portsFor, type RunPorts } from '../ports.ts';
 import { startPosition, type Position } from '../position.ts';
 import { rootOn } from '../root.ts';
 import { nothingForced } from '../run.ts';
+import { createSharing } from '../sharing.ts';
 import { createSlots } from '../slots.ts';
 import { passed, steer } from '../steer.ts';
-import type { Instance } from '../store.ts';
+import type { Instance, InstanceId } from '../store.ts';
+import { walk } from '../walk.ts';
 
 /** What a run would do with a step if it began now. */
 export type Verdict =
@@ -97,6 +99,7 @@ function contextOf(
       trees: mode.kind === 'look' ? mode.trees : mode.inputs,
     },
     ...{ root: null, forced: nothingForced, slots: createSlots(Infinity), signal, emit, copy, run },
+    sharing: createSharing(),
     startNs: BigInt(ports.clock.now()) * 1_000_000n,
     pressed: new Set(),
     awaited: async () => null,
@@ -120,6 +123,7 @@ async function surveyRunner(rootless: RunContext): Promise<SurveyedRunner> {
     cause: digest === null ? `the base machine ${chain.machine.name} is not here yet` : null,
     told: false,
     pressed: false,
+    preferred: root === null ? new Set() : await foundBy(root, context),
   };
   const steps: SurveyedStep[] = [];
   const trail: Position[] = root === null ? [] : [root];
@@ -143,6 +147,21 @@ interface Walk {
   told: boolean;
   /** It comes after a BUTTON. */
   pressed: boolean;
+  /** What a run would take where several hold. */
+  readonly preferred: ReadonlySet<InstanceId>;
+}
+
+function choose(
+  { first, others }: { readonly first: Hit; others(): readonly Hit[] },
+  preferred: ReadonlySet<InstanceId>,
+): Hit {
+  if (preferred.has(first.instance.id)) return first;
+  return others().find(({ instance }) => preferred.has(instance.id)) ?? first;
+}
+
+async function foundBy(root: Position, context: RunContext): Promise<ReadonlySet<InstanceId>> {
+  const { found } = await walk(context.chain.steps.length, { trail: [root], context });
+  return new Set(found.flatMap(({ instance }) => instance?.id ?? []));
 }
 
 type Seen = Omit<SurveyedStep, 'chainStep' | 'runner'>;
@@ -175,7 +194,8 @@ async function surveyStep(chainStep: ChainStep, state: Walk, context: RunContext
     state.position = null;
     return seen(mustRun(), { after: null });
   }
-  const found = await lookUp(keyed, before, context);
+  const looked = await lookUp(keyed, before, context);
+  const found = looked.kind === 'miss' ? looked : choose(looked, state.preferred);
   if (found.kind === 'hit') {
     state.position = found.position;
     const holds = state.cause === null;

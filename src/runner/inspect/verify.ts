@@ -1,6 +1,7 @@
 import type { RunContext } from '../context.ts';
 import type { Position } from '../position.ts';
 import { openMachine } from '../restore.ts';
+import { createSharing } from '../sharing.ts';
 import { session } from '../session.ts';
 import type { TraceStore } from '../store.ts';
 import { readContents, readTree } from './machine-tree.ts';
@@ -35,7 +36,12 @@ export async function verifyStep(step: SurveyedStep, { trail, context }: Surveye
   const from = trail.findLastIndex((one) => one.data !== null && one.next <= index);
   if (at < 0 || from < 0) return unverified('the state before it is not known');
 
-  const start = { trail: trail.slice(0, from + 1), stop: index + 1, reason: () => null };
+  const start = {
+    trail: trail.slice(0, from + 1),
+    stop: index + 1,
+    reason: () => null,
+    claims: createSharing().claims(),
+  };
   const ends = await Promise.all([1, 2].map(() => session({ ...start, context: apart(context) })));
   const attempts: (readonly Position[])[] = [];
   const failures: string[] = [];
