@@ -155,7 +155,10 @@ export interface Machine extends AsyncDisposable {
   addTree(name: string, manifest: string): Promise<void>;
   /** Puts a view on top of the stack: no process but the machine's init may be using the root, else it is copied in and counts as read. */
   addView(view: ViewSpec): Promise<void>;
-  /** Roots a layer (a CACHE volume) at a path, on top of the stack, under the machine's further writes. */
+  /**
+   * Roots a layer (a CACHE volume) at a path, on top of the stack, under the machine's further writes. Under running processes nothing can be put: there
+   * its content is copied in, and is the machine's own.
+   */
   addLayer(directory: string, at: GuestPath): Promise<void>;
   /**
    * Copies what the machine shows at a path into `directory`, which exists and is empty, with owners, modes, links and xattrs: a directory's content,

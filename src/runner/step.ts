@@ -75,7 +75,6 @@ async function workOn(keyed: KeyedStep, work: Work): Promise<Worked> {
         touched: false,
       });
     case 'cache': {
-      if (bench.busy) return failed('CACHE stands before the first RUN BACKGROUND');
       const caches = await mountVolumes(instruction.paths, { bench, context });
       return done(work, { state: { ...state, caches: [...new Set([...state.caches, ...caches])] } });
     }

@@ -460,6 +460,19 @@ export function describeDriver(name: string, theCase: () => DriverCase): void {
       expect(await shell(later, 'cd /var/cache/tool; cat base more saved')).toBe('base\nmore\nnew\n');
     });
 
+    it('are copied in where a process runs', async () => {
+      const volume = workshop.fresh();
+      mkdirSync(join(volume, 'sub'));
+      writeFileSync(join(volume, 'sub/deep'), 'deep\n');
+      await using machine = await workshop.boot();
+      await shell(machine, 'mkdir -p /var/cache/tool/sub; echo base > /var/cache/tool/sub/base');
+      const up = await machine.start(command('cd /var/cache/tool/sub; while :; do sleep 1; done'), () => {});
+      await machine.addLayer(volume, '/var/cache/tool' as GuestPath);
+      expect(await shell(machine, 'cd /var/cache/tool; cat sub/base sub/deep; rm sub/deep')).toBe('base\ndeep\n');
+      expect(readdirSync(join(volume, 'sub'))).toEqual(['deep']);
+      expect(await Promise.race([up.exit, Promise.resolve('up')])).toBe('up');
+    });
+
     it('may be a single file', async () => {
       const volume = workshop.fresh();
       writeFileSync(join(volume, 'cache'), 'cached\n');

@@ -546,6 +546,8 @@ sub copyIn {
         chmod $is->{mode}, $to;
         return;
     }
+    # A socket or a pipe means nothing without the process that made it.
+    return if $is->{kind} eq 'other';
     removeTree($to);
     if ($is->{kind} eq 'link') {
         symlink(readlink $from, $to) or die "$to: $!\n";

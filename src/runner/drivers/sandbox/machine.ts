@@ -149,11 +149,17 @@ export class SandboxMachine implements Machine {
     const { ancestors } = await this.resolve(at);
     await this.#settleDown();
     const living = await this.#living();
-    if (living.length > 0) throw new Error(`a layer cannot be put under running processes (${living.join(', ')})`);
-    await this.#root.push([{ kind: 'layer', directory, at }], ancestors);
-    await this.#root.mount();
+    let copied: string | null = null;
+    if (living.length > 0) {
+      copied = await this.#root.place({ kind: 'layer', directory, at }, ancestors);
+      await this.#agent.ask('copy-in', copied);
+    } else {
+      await this.#root.push([{ kind: 'layer', directory, at }], ancestors);
+      await this.#root.mount();
+    }
+    const seconds = this.#directorySeconds;
     await this.#ofViews((server) =>
-      this.#root.renewDirectories(this.#directorySeconds, (paths) => server.directories(paths)),
+      this.#root.renewDirectories({ seconds, inViews: (paths) => server.directories(paths), copied }),
     );
   }
 

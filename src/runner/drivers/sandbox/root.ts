@@ -68,7 +68,7 @@ export class Root {
   async push(entries: readonly RootEntry[], above: readonly Attributes[] | null = null): Promise<void> {
     this.settle();
     for (const entry of entries) {
-      const directory = await this.#place(entry, above);
+      const directory = await this.place(entry, above);
       this.#lowers.push(
         entry.kind === 'view' ? { directory, kind: 'view', view: entry.view } : { directory, kind: 'layer' },
       );
@@ -109,12 +109,19 @@ export class Root {
    * Lets directories of the repository that layers hold too (because a step wrote into them, or into a volume) show this time, as those show it that only
    * views hold: a layer keeps the time it was written at, whatever the repository has put into the directory since.
    */
-  async renewDirectories(
-    seconds: number | null,
-    inViews: (paths: readonly GuestPath[]) => Promise<readonly (number | null)[]>,
-  ): Promise<void> {
+  async renewDirectories(how: {
+    /** Seconds since 1970; null where they need not. */
+    readonly seconds: number | null;
+    /** For each path the ordinal of the last view that has it as a directory. */
+    readonly inViews: (paths: readonly GuestPath[]) => Promise<readonly (number | null)[]>;
+    /** What was copied in, as a directory rooted at `/`; null where nothing was. */
+    readonly copied: string | null;
+  }): Promise<void> {
+    const { seconds, copied } = how;
     if (seconds === null) return;
-    const covered = await coveredDirectories(this.#lowers, inViews);
+    const lowers: readonly Lower[] =
+      copied === null ? this.#lowers : [...this.#lowers, { directory: copied, kind: 'layer' }];
+    const covered = await coveredDirectories(lowers, how.inViews);
     if (covered.length > 0) await this.#agent.ask('date', seconds, ...covered.map(encodeName));
   }
 
@@ -135,7 +142,8 @@ export class Root {
     return fresh;
   }
 
-  async #place(entry: RootEntry, above: readonly Attributes[] | null): Promise<string> {
+  /** A directory that holds an entry rooted at `/`; `above` is what the directories on the way to it show. */
+  async place(entry: RootEntry, above: readonly Attributes[] | null): Promise<string> {
     if (entry.kind === 'view') return join(this.#directory, 'views', String(entry.view.ordinal));
     if (entry.at === null || entry.at === '/') return entry.directory;
     const attributes = above ?? attributesTo(entry.at, this.stack, this.#base);

@@ -102,7 +102,8 @@ async function boot(spec: MachineSpec, parts: SandboxParts, signal: AbortSignal)
   await root.push(stack);
   await root.mount();
   const { directorySeconds = null } = spec;
-  await root.renewDirectories(directorySeconds, (paths) => views.then((known) => known.directories(paths)));
+  const inViews: DeviceViewServer['directories'] = (paths) => views.then((server) => server.directories(paths));
+  await root.renewDirectories({ seconds: directorySeconds, inViews, copied: null });
   signal.throwIfAborted();
   signal.removeEventListener('abort', giveUp);
   const owned = started.move();
