@@ -1,6 +1,7 @@
 import type { LayerId, Plan } from '../ir/ir.ts';
 import { closure, type Chain } from './chain.ts';
 import type { Forced } from './context.ts';
+import { missingSecrets } from './missing-secrets.ts';
 import type { Event, Listener, RunOutcome } from './events.ts';
 import type { RunPorts } from './ports.ts';
 import { schedule, type Finished } from './schedule.ts';
@@ -51,10 +52,13 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   }
   if (signal.aborted) return end('interrupted');
 
-  const broken = (why: string): RunOutcome => {
-    listener({ kind: 'note', runner: null, level: 'warning', message: why });
+  const broken = (...why: readonly string[]): RunOutcome => {
+    for (const message of why) listener({ kind: 'note', runner: null, level: 'warning', message });
     return end(signal.aborted ? 'interrupted' : 'broken');
   };
+  // Before anything is made or booted, and all at once: whoever has to fetch them goes once.
+  const missing = missingSecrets(looked.filter((one) => one.end.kind !== 'done').map((one) => one.context));
+  if (missing.length > 0) return broken(...missing);
   const unavailable = await ports.driver.unavailable();
   if (unavailable !== null) return broken(`this host cannot run machines: ${unavailable}`);
   const inputs = await ports.inputs.freeze(signal);

@@ -75,8 +75,6 @@ async function workOn(stop: number, { skipped, context, claims }: Going): Promis
   const [root] = skipped.trail;
   if (skipped.stop.kind === 'miss' && root && last(skipped.trail).next >= context.forced.from)
     await retireForced(root, context);
-  const missed = missingSecret(context);
-  if (missed !== null) return { kind: 'broken', why: missed };
   let trail = skipped.trail;
   let resume = deepest(trail, Infinity);
   const reasons = new Map<number, string>();
@@ -177,17 +175,6 @@ async function pressed(chainStep: ChainStep, context: RunContext): Promise<boole
 
 function waiting(chainStep: ChainStep): RunnerEnd {
   return { kind: 'waiting', message: chainStep.step.kind === 'button' ? chainStep.step.message : '' };
-}
-
-/** How to give the first secret that the chain wants and nobody gave; null where there is none. */
-export function missingSecret(context: RunContext): string | null {
-  const { secrets } = context.ports;
-  for (const { step } of context.chain.steps) {
-    if (step.kind !== 'secretEnv') continue;
-    const missing = step.names.find(({ name }) => !secrets.optional(name) && secrets.value(name) === null);
-    if (missing) return secrets.advice(missing.name);
-  }
-  return null;
 }
 
 function last(trail: readonly Position[]): Position {

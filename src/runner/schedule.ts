@@ -9,7 +9,7 @@ import { portsFor, type RunPorts } from './ports.ts';
 import { startPosition, type Position } from './position.ts';
 import { rootOn } from './root.ts';
 import { createSharing } from './sharing.ts';
-import { missingSecret, runTo, type RunnerEnd } from './runner.ts';
+import { runTo, type RunnerEnd } from './runner.ts';
 
 /** A runner and how it ended. */
 export interface Finished {
@@ -174,8 +174,6 @@ async function rootOf(context: RunContext): Promise<Root | RunnerEnd> {
   let digest = await ports.bases.digest(chain.machine);
   if (digest === null) {
     if (mode.kind === 'look') return { kind: 'stale' };
-    const missed = missingSecret(context);
-    if (missed !== null) return { kind: 'broken', why: missed };
     const progress = (message: string): void => emit({ kind: 'baseProgress', machine: chain.machine.name, message });
     const base = await ports.bases.provide(chain.machine, { progress, signal });
     if ('failure' in base) return { kind: 'broken', why: base.failure };

@@ -204,7 +204,12 @@ export const language: readonly Scenario[] = [
     edits: [
       { put: { 'd/new': '' }, reruns: 'RUN cat', because: /listing/, prints: '1\nb\nnew\nb new\n' },
       { put: { a: '2\n' }, reruns: 'RUN cat', because: '{}/a changed', prints: '2\nb\nnew\nb new\n' },
-      { put: { 'd/new': null }, reruns: 'RUN cat', because: /listing/, prints: '2\nb\nb\n' },
+      {
+        put: { 'd/new': null, 'd/newer': '' },
+        reruns: 'RUN cat',
+        because: /listing/,
+        prints: '2\nb\nnewer\nb newer\n',
+      },
     ],
   },
   {
