@@ -20,6 +20,8 @@ export interface KeyedStep {
   readonly first: boolean;
   /** The id of the Layerfile that the step stands in. */
   readonly layer: string;
+  /** The step itself, as a run's history names it. */
+  readonly named: { readonly file: string; readonly title: string };
   /** The tree that a COPY or CLONE opens; null for other steps. */
   readonly tree: string | null;
 }
@@ -47,7 +49,8 @@ export async function keyStep(
   const parts = first && context.root ? [...context.root.parts, ...own] : own;
   const tree = await treeOf(instruction, context);
   if (typeof tree === 'object' && tree !== null) return tree;
-  return { instruction, parts, tree, first, layer: layer.id, key: stepKey(position.instance, parts) };
+  const named = { file: step.span.file.path, title: step.title };
+  return { instruction, parts, tree, first, layer: layer.id, named, key: stepKey(position.instance, parts) };
 }
 
 /** Names of what could be a secret in the machine at a position. */
@@ -123,6 +126,9 @@ export async function lookUp(
     if (!explained || instance.usedAt > explained.usedAt) explained = { reason: found.reason, usedAt: instance.usedAt };
   }
   if (explained) return { kind: 'miss', reason: explained.reason };
+  const { file, title } = keyed.named;
+  if (context.ports.failedBefore.some((one) => one.file === file && one.title === title))
+    return { kind: 'miss', reason: 'it failed the last time' };
   const siblings = await store.siblings(keyed.first ? null : position.instance, keyed.layer);
   return { kind: 'miss', reason: keyDifference(keyed.parts, siblings) };
 }

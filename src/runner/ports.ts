@@ -3,6 +3,7 @@ import type { Clock } from '../host.ts';
 import type { Chain } from './chain.ts';
 import type { BaseMachine, Driver } from './driver.ts';
 import type { RunnerName } from './events.ts';
+import type { FailedStep } from './history.ts';
 import type { MtimeTable, TraceStore } from './store.ts';
 import type { RepoTree } from './view/tree.ts';
 
@@ -26,6 +27,8 @@ export interface RunPorts {
   readonly network: 'outward' | 'none';
   /** Where CACHE volumes are written, and from where they are read, the first that has one; asked only where there is a CACHE. */
   readonly scope: { readonly own: string; readable(): Promise<readonly string[]> };
+  /** Steps that failed in the last run. */
+  readonly failedBefore: readonly Pick<FailedStep, 'file' | 'title'>[];
   /** The host's memory: MEMORY beyond it is capped. */
   readonly hostMemoryBytes: number;
   /** After the work: keeps the store within its limit; what was done, for a person, or null. */

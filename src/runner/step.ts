@@ -9,8 +9,8 @@ import type { Destination, EnvPair, ResolvedSource } from './instruction.ts';
 import type { KeyedStep } from './lookup.ts';
 import type { Position } from './position.ts';
 import { envScript, envValues, runScript } from './script.ts';
-import { seal } from './seal.ts';
-import type { MachineState } from './state.ts';
+import { seal, unclearSecret } from './seal.ts';
+import type { MachineState, SealedText } from './state.ts';
 import { openView } from './view/open.ts';
 import type { View, ViewSpec } from './view/view.ts';
 import { mountVolumes } from './volumes.ts';
@@ -176,15 +176,22 @@ async function env(pairs: readonly EnvPair[], work: Work): Promise<Worked> {
     runner: context.runner,
     aws: work.aws.variables,
   });
-  const withValues = (values: readonly string[]): MachineState => ({
-    ...state,
-    env: {
-      ...state.env,
-      ...Object.fromEntries(pairs.map(({ name }, index) => [name, seal(values[index] ?? '', secrets)])),
-    },
-  });
+  const withValues = (values: readonly string[], how: { readonly touched: boolean }): Worked => {
+    const set: Record<string, SealedText> = {};
+    for (const [index, { name, value }] of pairs.entries()) {
+      const sealed = seal(values[index] ?? '', secrets, value);
+      const secret = unclearSecret(sealed, secrets, value);
+      if (secret !== null) {
+        return failed(
+          `the secret ${secret} is too short to be told apart from the rest of ${name}, which is kept; give a longer one, or use $${secret} in the RUN itself`,
+        );
+      }
+      set[name] = sealed;
+    }
+    return done(work, { state: { ...state, env: { ...state.env, ...set } }, ...how });
+  };
   const literals = pairs.flatMap(({ literal }) => literal ?? []);
-  if (literals.length === pairs.length) return done(work, { state: withValues(literals), touched: false });
+  if (literals.length === pairs.length) return withValues(literals, { touched: false });
   const marker = randomBytes(24).toString('hex');
   const chunks: Uint8Array[] = [];
   const { exit } = await bench.exec(
@@ -196,6 +203,6 @@ async function env(pairs: readonly EnvPair[], work: Work): Promise<Worked> {
   const output = Buffer.concat(chunks);
   const found = envValues(output, marker, pairs.length);
   bench.show(chainStep, found?.rest ?? output);
-  if (exit.kind === 'exited' && exit.code === 0 && found) return done(work, { state: withValues(found.values) });
+  if (exit.kind === 'exited' && exit.code === 0 && found) return withValues(found.values, { touched: true });
   return { kind: 'failed', exit, why: exitReason(exit), tail: (found?.rest ?? output).toString('utf8').slice(-4096) };
 }

@@ -177,6 +177,7 @@ export async function openRun(given: {
             readable: async () => [scope(branch), scope(await defaultBranch(git, signal))],
           }
         : { own: access.scope, readable: async () => access.reads },
+    failedBefore: (await store.lastRun(null))?.failures ?? [],
     hostMemoryBytes: totalmem(),
     // What is still to be sent to others stays until it has been.
     makeRoom: async () => (shared === null ? room() : null),

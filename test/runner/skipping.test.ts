@@ -119,6 +119,16 @@ describe('nothing is kept', () => {
     expect(await world.run()).toMatchObject({ outcome: 'failed', ran: ['exit 3'] });
   });
 
+  test('of a step that failed, and the next run says so', async () => {
+    const world = new FakeWorld({ Layerfile: 'FROM vm/debian:12\nRUN true\nRUN exit 3\n' });
+    await world.run();
+    const failedBefore = [{ file: 'Layerfile', title: 'RUN exit 3' }];
+    expect((await world.run({ failedBefore })).reasons).toEqual(['Layerfile RUN exit 3: it failed the last time']);
+    expect((await world.run({ failedBefore: [{ file: 'web/Layerfile', title: 'RUN exit 3' }] })).reasons).toEqual([
+      'Layerfile RUN exit 3: the instruction is new',
+    ]);
+  });
+
   test('of a step whose reads cannot be trusted; it fails', async () => {
     const world = new FakeWorld(two);
     const fault = (command: string) => (command === 'cat /app/one' ? 'one changed while it was being used' : null);

@@ -23,6 +23,7 @@ export interface RunOptions {
   readonly press?: boolean;
   readonly keepGoing?: boolean;
   readonly jobs?: number;
+  readonly failedBefore?: RunPorts['failedBefore'];
   readonly repository?: string;
   readonly architecture?: string;
   readonly baseDigest?: string;
@@ -165,6 +166,7 @@ function worldPorts(
     architecture: options.architecture ?? 'x64',
     network: 'none',
     scope: { own: 'main', readable: async () => ['main'] },
+    failedBefore: options.failedBefore ?? [],
     hostMemoryBytes: 2 ** 40,
     makeRoom: async () => null,
   };
