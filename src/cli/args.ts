@@ -161,7 +161,22 @@ export function placeholderOf(option: Exclude<Option, FlagOption>): string {
   return option.kind === 'choice' ? option.choices.join('|') : `<${option.placeholder}>`;
 }
 
+/** What people who come from other tools type to run something, and what does it here. */
+const knownElsewhere: Readonly<Record<string, string>> = {
+  '--dry-run': '`layer plan` says what a run would do, and runs nothing',
+  '-n': '`layer plan` says what a run would do, and runs nothing',
+  '--quiet': '--progress=quiet prints the end only',
+  '-q': '--progress=quiet prints the end only',
+  '--verbose': '--progress=plain prints every line',
+  '--no-cache-dir': '--no-cache runs every step',
+  '--force': '--no-cache runs every step',
+  '-f': 'name the Layerfile or its directory itself',
+  '--file': 'name the Layerfile or its directory itself',
+};
+
 function unknownOption(typed: string, options: Options): string {
+  const elsewhere = Object.hasOwn(options, 'no-cache') ? knownElsewhere[typed] : undefined;
+  if (elsewhere !== undefined) return `there is no option ${typed}; ${elsewhere}`;
   const near = nearest(
     typed,
     [...Object.keys(options), 'help'].map((name) => `--${name}`),

@@ -13,7 +13,7 @@ export async function dispatch(typed: readonly string[], context: Context): Prom
     terminal.error(generalHelp());
     return exit.usage;
   }
-  if (first === '--version' || first === '-V') {
+  if (first === '--version' || first === '-V' || first === '-v') {
     terminal.out(`layer ${context.version}\n`);
     return exit.done;
   }
@@ -22,7 +22,7 @@ export async function dispatch(typed: readonly string[], context: Context): Prom
 }
 
 async function help([topic]: readonly string[], context: Context): Promise<ExitCode> {
-  if (topic === undefined) {
+  if (topic === undefined || topic === 'help') {
     context.host.terminal.out(generalHelp());
     return exit.done;
   }

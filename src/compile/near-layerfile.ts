@@ -31,7 +31,8 @@ export function nearLayerfile(asked: MissingLayerfile): string | null {
   const other = source.startsWith('/') ? `.${source}` : `/${source.replace(/^(\.\.?\/)+/, '')}`;
   const swapped = resolveSource(from, other);
   if (swapped !== 'outside' && layerfileAt(repo, swapped.path) !== null) return other;
-  const whole = /layerfile$/i.test(source);
+  const whole =
+    /layerfile$/i.test(source) || nearest(source.slice(source.lastIndexOf('/') + 1), ['Layerfile']) !== null;
   const candidates = own.map((location) => {
     const target = whole ? location : directoryOf(location);
     if (source.startsWith('/')) return `/${target}`;

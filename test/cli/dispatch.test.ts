@@ -24,6 +24,10 @@ describe('help', () => {
     expect(await layer(name, '-h', '--no-such-option')).toMatchObject({ out });
   });
 
+  test('of help is the general one', async () => {
+    expect(await layer('help', 'help')).toEqual(await layer('--help'));
+  });
+
   test('knows the instructions', async () => {
     const { code, out } = await layer('help', 'instructions');
     expect(code).toBe(0);
@@ -43,6 +47,14 @@ describe('what is not there', () => {
     [['chekc'], 'layer: there is no command "chekc"; did you mean layer check?\n'],
     [['toString'], 'layer: there is no command "toString"; layer --help lists the commands\n'],
     [['--verson'], 'layer: there is no option "--verson"; did you mean layer --version?\n'],
+    [
+      ['run', '--dry-run'],
+      'layer run: there is no option --dry-run; `layer plan` says what a run would do, and runs nothing\n  layer run --help says how it is used\n',
+    ],
+    [
+      ['run', '--quiet'],
+      'layer run: there is no option --quiet; --progress=quiet prints the end only\n  layer run --help says how it is used\n',
+    ],
     [['help', 'grahp'], 'layer: there is no command "grahp"; did you mean layer graph?\n'],
     [
       ['check', '--fromat', 'json'],
@@ -53,6 +65,6 @@ describe('what is not there', () => {
   });
 });
 
-test('--version is one line', async () => {
-  expect(await layer('--version')).toEqual({ code: 0, out: 'layer 1.2.3\n', error: '' });
+test.each(['--version', '-V', '-v'])('%s is one line', async (typed) => {
+  expect(await layer(typed)).toEqual({ code: 0, out: 'layer 1.2.3\n', error: '' });
 });

@@ -3,7 +3,7 @@ import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
 import { renderGithub } from '../../diagnostics/render/github.ts';
 import { renderJson } from '../../diagnostics/render/json.ts';
 import { renderSarif } from '../../diagnostics/render/sarif.ts';
-import { choice, number } from '../args.ts';
+import { choice, flag, number } from '../args.ts';
 import { command, type Context } from '../command.ts';
 import { checkEarthfiles, isEarthfile } from '../earthfiles.ts';
 import { exit, type ExitCode } from '../../exit.ts';
@@ -23,6 +23,7 @@ export const check = command({
       ['terminal', 'github', 'sarif', 'json'],
       'how to print: for people, as annotations of GitHub Actions, for code scanning, for programs',
     ),
+    json: flag('the same as --format=json'),
     'max-warnings': number('n', 0, 'end with 2 where there are more warnings than that'),
   },
   examples: [
@@ -41,7 +42,7 @@ export const check = command({
       return exit.usage;
     }
     const found = await checked(selection);
-    terminal.out(await printed({ format: options.format, found, selection, context }));
+    terminal.out(await printed({ format: options.json ? 'json' : options.format, found, selection, context }));
     const tooMany = excessOf(found.diagnostics, options['max-warnings']);
     if (tooMany !== null) terminal.error(`layer check: ${tooMany}\n`);
     return tooMany === null ? codeOf(found.diagnostics) : exit.wrong;

@@ -4,6 +4,7 @@ import { nearest } from '../../diagnostics/near.ts';
 import { type Hover, hovers } from '../../syntax/generated-hover.ts';
 import { keywords } from '../../syntax/keywords.ts';
 import type { InstructionKind } from '../../syntax/ast.ts';
+import { predefinedVariable, predefinedVariables } from '../../ir/variables.ts';
 import { command } from '../command.ts';
 import { exit } from '../../exit.ts';
 
@@ -14,7 +15,7 @@ export const explain = command({
   description: 'Without an argument, lists what can be explained.',
   operands: {
     placeholder: 'topic',
-    help: 'the code of a diagnostic, as `layer check` prints it, or an instruction',
+    help: 'the code of a diagnostic, as `layer check` prints it, an instruction, or a predefined variable',
     least: 0,
     most: 4,
   },
@@ -30,12 +31,13 @@ export const explain = command({
       return exit.done;
     }
     const topic = operands.join(' ');
-    const text = codeText(topic) ?? instructionText(topic);
+    const text = codeText(topic) ?? instructionText(topic) ?? variableText(topic) ?? shortCodeText(topic);
     if (text !== null) {
       terminal.out(text);
       return exit.done;
     }
-    const near = nearest(topic, [...Object.keys(entries), ...Object.values(keywords)]);
+    const variables = predefinedVariables.map(({ name }) => name);
+    const near = nearest(topic, [...Object.keys(entries), ...Object.values(keywords), ...variables]);
     const advice = near === null ? '`layer explain` lists what there is' : `did you mean ${near}?`;
     terminal.error(`layer explain: nothing is called ${JSON.stringify(topic)}; ${advice}\n`);
     return exit.usage;
@@ -45,6 +47,23 @@ export const explain = command({
 function codeText(topic: string): string | null {
   const entry = Object.hasOwn(entries, topic) ? entries[topic] : undefined;
   return entry ? `${entry.severity} ${topic}\n\n${entry.explain.trim()}\n` : null;
+}
+
+/** A code without what stands before its slash; null where several end so. */
+function shortCodeText(topic: string): string | null {
+  const [code, ...others] = Object.keys(entries).filter((one) => one.endsWith(`/${topic}`));
+  return code === undefined || others.length > 0 ? null : codeText(code);
+}
+
+function variableText(topic: string): string | null {
+  const variable = predefinedVariable(topic.replace(/^\$/, ''));
+  if (variable === null) return null;
+  const { name, set, meaning, buildEnv, varies } = variable;
+  const when = { always: 'Always set', sometimes: 'Set where there is a value', secret: 'A secret' }[set];
+  const again = buildEnv
+    ? `A step that uses it runs again when it changes only after \`BUILD ENV ${name}\`.`
+    : 'BUILD ENV cannot name it.';
+  return `${name}\n\n  ${when}: ${meaning}.\n${varies ? `  ${again}\n` : ''}`;
 }
 
 /** A keyword, in whatever case; its first word alone stands for all that begin with it (`expose`). */

@@ -18,7 +18,7 @@ export const runOptions = {
     'run a step and all after it: its place (web/Layerfile:5), checkpoint or a part of its text',
   ),
   'keep-going': flag('let what does not need a failed Layerfile run on'),
-  jobs: number('n', 1, 'machines at the same time; the number of processors by default'),
+  jobs: { ...number('n', 1, 'machines at the same time; the number of processors by default'), short: 'j' },
   driver: driverOption,
   store: text('directory', 'where results are kept; LAYER_STORE or ~/.cache/layer by default'),
   secret: texts('name', 'pass on a secret from this environment'),

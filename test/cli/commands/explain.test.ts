@@ -20,6 +20,17 @@ describe('layer explain', () => {
     expect(await explain(keyword.toLowerCase())).toEqual({ code, out, error: '' });
   });
 
+  test('knows codes by their end, and variables', async () => {
+    expect(await explain('copy-over-background')).toMatchObject({ code: 64 });
+    expect(await explain('copy-after-background')).toEqual(await explain('lint/copy-after-background'));
+    const { code, out } = await explain('GIT_BRANCH');
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: expect.stringMatching(/^GIT_BRANCH\n\n  Always set: the branch\.\n.*BUILD ENV GIT_BRANCH/),
+    });
+    expect(await explain('$GIT_BRANCH')).toMatchObject({ out });
+  });
+
   test('takes the first word of several keywords for all of them', async () => {
     const { out } = await explain('expose');
     expect(out).toContain('EXPOSE WEBSITE ');
