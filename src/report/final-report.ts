@@ -11,7 +11,9 @@ export function finalReport(summary: Summary, { colour }: { readonly colour: boo
     lines.push('');
     for (const { step, reason } of summary.reruns) lines.push(`${stepText(step)}: rerun: ${plainText(reason)}`);
   }
-  for (const failure of summary.failures) lines.push('', ...failed(failure, { colour }));
+  for (const [failure, ...alike] of groupsOf(summary.failures)) {
+    if (failure) lines.push('', ...failed(failure, { alike: alike.map(({ step }) => step.runner.label), colour }));
+  }
   const rest = summary.others.map(({ runner, outcome }) => `${plainText(runner.label)} ${outcomeText(outcome)}`);
   if (rest.length > 0) lines.push('', ...rest);
   return [...lines, '', ending(summary)];
@@ -32,12 +34,27 @@ function outcomeText(outcome: Summary['others'][number]['outcome']): string {
   }
 }
 
-function failed({ step, why, tail }: Failure, { colour }: { readonly colour: boolean }): string[] {
+/** Copies of one machine mostly fail alike: what they said is shown once. */
+function groupsOf(failures: readonly Failure[]): readonly (readonly Failure[])[] {
+  const groups = new Map<string, Failure[]>();
+  for (const failure of failures) {
+    const { step, why, tail } = failure;
+    const key = JSON.stringify([step.span.file.path, step.span.start, why, tail]);
+    groups.set(key, [...(groups.get(key) ?? []), failure]);
+  }
+  return [...groups.values()];
+}
+
+function failed(
+  { step, why, tail }: Failure,
+  { alike, colour }: { readonly alike: readonly string[]; readonly colour: boolean },
+): string[] {
   const log = tail.split('\n').map((line) => cleanLine(line, { colour }));
   if (log.at(-1) === '') log.pop();
   const shown = log.slice(-tailLines);
   return [
     `failed: ${stepText(step)}`,
+    ...(alike.length === 0 ? [] : [`  and in the same way: ${alike.map(plainText).join(', ')}`]),
     ...(log.length > shown.length ? [`  │ … (${plural(log.length - shown.length, 'line')} before)`] : []),
     ...shown.map((line) => `  │ ${line}`),
     `  ${plainText(why)}, at ${place(step.span)}`,

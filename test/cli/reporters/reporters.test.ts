@@ -222,3 +222,16 @@ test('names are shown, not obeyed', () => {
     'web/tests ▸ RUN ./unittest.sh: rerun: a\\u001b[2J\\u000ab changed',
   );
 });
+
+test('copies that fail alike are told once', () => {
+  const summary = createSummary();
+  const copy = (label: string): StepName => ({ ...unit, runner: { ...runner, id: label, label } });
+  const failed = { kind: 'stepFailed', exit: { kind: 'exited', code: 2 }, why: 'exit code 2' } as const;
+  for (const label of ['web [1/3]', 'web [2/3]'])
+    summary.add({ ...failed, step: copy(label), tail: 'Traceback of all\n' });
+  summary.add({ ...failed, step: copy('web [3/3]'), tail: 'another\n' });
+  const lines = finalReport(summary.summary, { colour: false });
+  expect(lines.filter((line) => line.includes('Traceback'))).toEqual(['  │ Traceback of all']);
+  expect(lines).toContain('  and in the same way: web [2/3]');
+  expect(lines.filter((line) => line.startsWith('failed: '))).toHaveLength(2);
+});
