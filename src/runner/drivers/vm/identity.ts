@@ -36,7 +36,11 @@ export function identityDifference(saved: MachineIdentity, present: MachineIdent
     ['board', saved.facts.board, present.facts.board],
     ['memory', `${saved.facts.memoryBytes} bytes`, `${present.facts.memoryBytes} bytes`],
     ['number of processors', String(saved.facts.cpus), String(present.facts.cpus)],
-    ['kernel arguments', saved.facts.kernelArguments.join(' '), present.facts.kernelArguments.join(' ')],
+    [
+      'kernel command line',
+      saved.facts.kernelArguments.join(' ') || 'the usual',
+      present.facts.kernelArguments.join(' ') || 'the usual',
+    ],
     ['kernel', saved.kernel, present.kernel],
     ['initramfs', saved.initramfs, present.initramfs],
     ['base disk', saved.disk, present.disk],

@@ -37,7 +37,9 @@ export class MemoryWriter {
   readonly #digests: Buffer[] = [];
   readonly #changes: (readonly [page: number, digest: Buffer | null])[] = [];
   #waiting = 0;
-  #work: Promise<void> = Promise.resolve();
+  /** Writing begins when all is copied, or too much waits. */
+  readonly #begin = Promise.withResolvers<void>();
+  #work: Promise<void> = this.#begin.promise;
   #failed = false;
   readonly #sink: DataSink;
 
@@ -86,6 +88,7 @@ export class MemoryWriter {
         used += n;
         if (used < pagesAtOnce) continue;
         flush();
+        if (this.#waiting > waitingBytes) this.#begin.resolve();
         while (this.#waiting > waitingBytes && !this.#failed) await turn();
         if (this.#failed) return await this.#work;
       }
@@ -95,6 +98,7 @@ export class MemoryWriter {
 
   /** Writes what is left and the index. Rejects with what the file system says; nothing is known then that was not before. */
   async finish(): Promise<Readonly<Record<string, FileRecord>>> {
+    this.#begin.resolve();
     await this.#work;
     const { name, record, blocks } = await this.#sink.finish();
     const index: PageIndex = {
@@ -119,6 +123,7 @@ export class MemoryWriter {
 
   async abandon(): Promise<void> {
     this.#failed = true;
+    this.#begin.resolve();
     await this.#work.catch(() => {});
     await this.#sink.abandon();
   }
