@@ -29,7 +29,7 @@ function probeDirectory({ LAYER_STORE: directory }: Environment): Probe {
     what: 'LAYER_STORE',
     ok: Boolean(directory),
     required: false,
-    detail: directory || 'not set: results lie in the home directory, which in a pod is a container’s own overlay',
+    detail: directory || "not set: results lie in the home directory, which in a pod is the container's own overlay",
     remedy: directory ? null : 'env: LAYER_STORE, on a volume',
   };
 }
