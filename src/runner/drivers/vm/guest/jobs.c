@@ -228,10 +228,25 @@ static void finish(struct job *job) {
   remove_job(job);
 }
 
+// When the machine's init ends, the kernel kills all others first, and lets nobody in any more.
+static int init_has_ended(void) {
+  int pid = -1;
+  for (int tries = 0; pid < 0 && tries < 50; tries++) {
+    if (tries > 0) usleep(20000);
+    if (setns(machine_pids, CLONE_NEWPID)) return 1;
+    if ((pid = fork()) == 0) _exit(0);
+    setns(own_pids, CLONE_NEWPID);
+  }
+  if (pid > 0) waitpid(pid, NULL, 0);
+  return pid < 0;
+}
+
 void job_ended(int pid, int status) {
   struct job *job = jobs;
   while (job && (job->pid != pid || job->ended)) job = job->next;
   if (!job) return;
+  // That is the end of the machine, not of this command.
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && init_has_ended()) _exit(1);
   job->ended = 1;
   job->status = status;
   if (job->attached) finish(job);
