@@ -5,8 +5,11 @@ import { openWorkshop, type Report, type Workshop } from '../../../support/works
 
 const fixture = fileURLToPath(new URL('../../../../fixtures/postgresql', import.meta.url));
 
-/** Each test goes on from the one before it: a story of one repository. */
-describe('a database', { timeout: 1_200_000 }, () => {
+/**
+ * Each test goes on from the one before it: a story of one repository. It installs a database from Debian's archive, which takes many minutes where
+ * processors are emulated: only where asked for, with LAYER_TEST_POSTGRESQL=1. What is particular about it, run.host.test.ts has in small.
+ */
+describe.runIf(process.env['LAYER_TEST_POSTGRESQL'] === '1')('a database', { timeout: 1_200_000 }, () => {
   let workshop: Workshop;
   beforeAll(() => {
     workshop = openWorkshop();
