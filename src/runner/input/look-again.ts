@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { decodeLook, isSealedLook, type SavedLook } from './look.ts';
-import { answer, type Sheet } from './look-sheet.ts';
+import { answer, answerSome, type Sheet } from './look-sheet.ts';
 
 /** A look of an earlier run, being looked at again. */
 export interface LookAgain {
@@ -14,8 +14,8 @@ export interface LookAgain {
   same(key: string): SavedLook | null;
 }
 
-/** From here on it is worth a thread that looks while this one still loads what it needs. */
-const worthThreadQuestions = 2000;
+/** From here on it is worth the start of a thread. */
+const worthThreadQuestions = 20_000;
 const patienceMs = 500;
 
 /** The thread's own program: beside this file in the sources, a program of its own in dist/. */
@@ -26,14 +26,18 @@ const program = fileURLToPath(
   ),
 );
 
-/** Begins to look again at what is kept in a file; null where nothing is. The disk is asked from this moment on. */
-export function lookAgain(file: string): LookAgain | null {
+/**
+ * Begins to look again at what is kept in a file; null where nothing is. The disk is asked from this moment on, as soon as this thread would wait for
+ * something else. `threadFrom`: with so many questions a second thread helps.
+ */
+export function lookAgain(file: string, threadFrom = worthThreadQuestions): LookAgain | null {
   const bytes = readShared(file);
   const look = bytes === null ? null : decodeLook(bytes);
   if (bytes === null || look === null) return null;
   const sheet: Sheet = { look, counters: new Int32Array(new SharedArrayBuffer(12)) };
   const questions = look.paths.length + look.lists.length + look.links.length;
-  if (questions >= worthThreadQuestions && availableParallelism() > 1) startThread(bytes, sheet);
+  if (questions >= threadFrom && availableParallelism() > 1) startThread(bytes, sheet);
+  setImmediate(answerSome, sheet);
   let known: SavedLook | null | undefined;
   return {
     same(key) {
