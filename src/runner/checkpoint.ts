@@ -35,6 +35,9 @@ export function wantsSnapshot({
   const last = chain.steps.slice(0, index).findLast(({ step }) => step.kind === 'checkpoint')?.step;
   if (last?.kind === 'checkpoint' && last.mode === 'disabled') return false;
   // What is copied is edited most: the step that comes next runs again for it, and what is before it had better not.
-  const copied = (here.step.kind === 'copy' || here.step.kind === 'clone') && later.step.kind === 'run';
+  const before = chain.steps.slice(0, index + 1);
+  const sinceRun = before.slice(before.findLastIndex(({ step }) => step.kind === 'run') + 1);
+  const copied =
+    later.step.kind === 'run' && sinceRun.some(({ step }) => step.kind === 'copy' || step.kind === 'clone');
   return cheap || sinceLastMs >= worthMs || (copied && worthMs < usualWorthMs);
 }

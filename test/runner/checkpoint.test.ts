@@ -56,6 +56,18 @@ test('where it costs, those that must do', async () => {
   ]);
 });
 
+test('where it costs little, what was copied for a RUN does too', async () => {
+  const { plan } = await compile(
+    new MemoryRepo({ Layerfile: 'FROM vm/debian:12\nRUN one\nCOPY . /a\nWORKDIR /a\nRUN two\nENV A=b\nRUN three\n' }),
+  );
+  if (!plan) throw new Error('no plan');
+  const chain = chainOf(plan, plan.layers.at(-1)?.id ?? ('' as never));
+  const wanted = chain.steps.filter(({ index }) =>
+    wantsSnapshot({ chain, index, cheap: false, sinceLastMs: 0, worthMs: 2000 }),
+  );
+  expect(wanted.map(({ step }) => step.title)).toEqual(['WORKDIR /a', 'RUN three']);
+});
+
 test('each Layerfile of a chain ends with one', async () => {
   const files = {
     'a/Layerfile': 'FROM vm/debian:12\nRUN one\nRUN two\n',
