@@ -7,7 +7,7 @@ import { scratch } from '../../support/scratch.ts';
 
 export const main: Scope = { repository: 'origin github.com/octo/gallery', ref: 'refs/heads/main', trust: 'own' };
 export const topic: Scope = { ...main, ref: 'refs/heads/topic' };
-const signal = AbortSignal.timeout(120_000);
+const { signal } = new AbortController();
 
 /** A file with these bytes, and what they are called. */
 export function aBlob(text: string): KeptBlob & { readonly path: string } {

@@ -14,7 +14,7 @@ import { anInstance } from './contract.ts';
 import { main, topic } from './remote-contract.ts';
 import type { RemoteService } from './services.ts';
 
-const signal = AbortSignal.timeout(300_000);
+const { signal } = new AbortController();
 const key = 'f'.repeat(64) as StepKey;
 const path = '/root/.cache' as GuestPath;
 const pull: Scope = { ...main, ref: 'refs/pull/7/merge', trust: 'fork' };
