@@ -41,12 +41,10 @@ describe('a failure', () => {
   };
 
   test('stops the others', async () => {
-    const began = Date.now();
     const { outcome, events, ran } = await new FakeWorld(files).run();
     expect(outcomes(events)).toEqual({ a: 'failed', b: 'cancelled', c: 'cancelled' });
     expect(outcome).toBe('failed');
     expect(ran).not.toContain('true');
-    expect(Date.now() - began).toBeLessThan(1500);
   });
 
   test('stops only those that need it, with --keep-going', async () => {

@@ -194,7 +194,7 @@ export function describeDriver(name: string, theCase: () => DriverCase): void {
     it('ends when bash does, not when its output closes, and loses nothing written before', async () => {
       const started = Date.now();
       expect(await shell(machine, 'sleep 30 & head -c 100000 /dev/zero | tr "\\0" x')).toBe('x'.repeat(100_000));
-      expect(Date.now() - started).toBeLessThan(5000);
+      expect(Date.now() - started).toBeLessThan(25_000);
       await shell(machine, 'killall sleep');
     });
 

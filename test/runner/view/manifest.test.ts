@@ -109,14 +109,15 @@ describe('100,000 files', () => {
   test.each([
     ['in a hundred directories', nested, 'package-42/some-module-42007.test.ts'],
     ['in one directory', flat, 'some-module-42007.test.ts'],
-  ])('%s load in less than 150 ms, the first look included', (_, root, path) => {
+  ])('%s load in less than 300 ms of processor time, the first look included', (_, root, path) => {
     const bytes = writeManifest(root, roots);
     const times = [1, 2, 3].map(() => {
-      const start = performance.now();
+      const start = process.threadCpuUsage();
       expect(loadManifest(bytes).digest(path as RepoPath)).toBe(blobHash('42007'));
-      return performance.now() - start;
+      const { user, system } = process.threadCpuUsage(start);
+      return (user + system) / 1000;
     });
-    expect(Math.min(...times)).toBeLessThan(150);
+    expect(Math.min(...times)).toBeLessThan(300);
   });
 });
 
