@@ -29,6 +29,7 @@ export function jobSummary(given: {
   const { summary, plan, links } = given;
   const parts = [
     `## ${headline(summary)}`,
+    ...warnings(summary),
     ...failures(summary, links),
     ...others(summary),
     ...(plan.layers.length > 0 && plan.layers.length <= 100 ? [graph(plan, summary)] : []),
@@ -55,6 +56,10 @@ function headline({ outcome, skipped, total, savedMs, durationMs }: Summary): st
     case 'interrupted':
       return `⏹️ layer: interrupted; ${what}`;
   }
+}
+
+function warnings({ warnings: all }: Summary): readonly string[] {
+  return all.length === 0 ? [] : [all.map((message) => `- ${escape(message)}`).join('\n')];
 }
 
 function failures({ failures: failed }: Summary, links: SourceLinks | null): readonly string[] {

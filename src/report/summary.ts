@@ -32,6 +32,8 @@ export interface Summary {
   readonly failures: readonly Failure[];
   /** Runners that did not succeed, and not by a step of their own. */
   readonly others: readonly { readonly runner: RunnerName; readonly outcome: RunnerOutcome }[];
+  /** Warnings about the run as a whole: why it could not begin, a store that is not there. */
+  readonly warnings: readonly string[];
   readonly outcome: RunOutcome | null;
   readonly durationMs: number;
 }
@@ -46,6 +48,7 @@ export function createSummary(): SummaryBuilder {
   const steps = new Map<string, StepRecord>();
   const failures: Failure[] = [];
   const others: { runner: RunnerName; outcome: RunnerOutcome }[] = [];
+  const warnings: string[] = [];
   let layers: readonly LayerId[] = [];
   let outcome: RunOutcome | null = null;
   let durationMs = 0;
@@ -80,6 +83,9 @@ export function createSummary(): SummaryBuilder {
         case 'runnerEnded':
           if (event.outcome.kind !== 'succeeded' && event.outcome.kind !== 'failed') others.push(event);
           break;
+        case 'note':
+          if (event.runner === null && event.level === 'warning') warnings.push(event.message);
+          break;
         case 'runEnded':
           outcome = event.outcome;
           durationMs = event.durationMs;
@@ -102,6 +108,7 @@ export function createSummary(): SummaryBuilder {
         reruns: all.flatMap(({ step, skipped: was, reason }) => (was || reason === null ? [] : [{ step, reason }])),
         failures,
         others,
+        warnings,
         outcome,
         durationMs,
       };

@@ -29,7 +29,7 @@ const notTold: Readonly<Record<string, string>> = {
 };
 
 /** Stories whose files differ from run to run. */
-const withoutTree = new Set(['cache', 'verify']);
+const withoutTree = new Set(['cache', 'cache-after-background', 'verify']);
 
 /**
  * The last RUN of each Layerfile that nothing starts from: what its working directory holds, but for what lies beside the Earthfile, and for the

@@ -33,8 +33,9 @@ export class TestGuest implements AsyncDisposable {
     ];
     const kernelArguments = `quiet panic=-1 reboot=t tsc_early_khz=${tscKhz()} mitigations=off nokaslr audit=0 console=ttyS0`;
     const child = spawn(
-      'qemu-system-x86_64',
+      'setpriv',
       [
+        ...['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64'],
         ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-accel', 'tcg,tb-size=128'],
         ...['-cpu', 'max', '-m', String(options.memoryMegabytes ?? 1024)],
         ...['-M', 'microvm,acpi=on,pcie=off,rtc=on,pit=on,pic=off,isa-serial=on,usb=off', '-monitor', 'none'],

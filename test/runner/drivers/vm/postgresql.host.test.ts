@@ -53,7 +53,7 @@ describe.runIf(process.env['LAYER_TEST_POSTGRESQL'] === '1')('a database', { tim
   it('goes on from where it was filled where the first test has changed', async () => {
     workshop.put({
       'tests/rows.sh': {
-        executable: `#!/bin/bash\nsetpriv --reuid=postgres --regid=postgres --init-groups psql -At -c 'select count(*), bool_and(at = pg_postmaster_start_time()) from pictures, started'\n`,
+        executable: `#!/bin/bash\ncd /\nsetpriv --reuid=postgres --regid=postgres --init-groups psql -At -c 'select count(*), bool_and(at = pg_postmaster_start_time()) from pictures, started'\n`,
       },
     });
     const report = await run();
