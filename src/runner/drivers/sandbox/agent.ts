@@ -11,6 +11,9 @@ const source = readFileSync(new URL('./agent.pl', import.meta.url));
 /** What the agent answers with while a request is open. `exit`: code, or (where it was killed) an empty field and the signal's number. */
 type Message = { readonly kind: string; readonly fields: readonly Buffer[] };
 
+/** ENOTCONN and ECONNABORTED, in the words of the C locale: what a path below a view says once its server has died. */
+const viewsGone = /: (Transport endpoint is not connected|Software caused connection abort)$/;
+
 /** The machine's init, seen from outside: requests and what comes back for them. */
 export class Agent implements AsyncDisposable {
   /** Its process id on the host: its namespaces are `/proc/<hostPid>/ns`. */
@@ -111,7 +114,8 @@ export class Agent implements AsyncDisposable {
     this.#open.delete(id);
     if (typeof answer === 'string') throw new MachineLost(answer);
     if (answer.kind === 'ok') return answer.fields;
-    throw new AgentError(answer.fields[0]?.toString() ?? answer.kind);
+    const why = answer.fields[0]?.toString() ?? answer.kind;
+    throw viewsGone.test(why) ? new MachineLost(why) : new AgentError(why);
   }
 
   /** Opens a request that answers more than once; the listener hears `started`, `output`, `exit` and `error` until it is closed. */

@@ -173,6 +173,8 @@ describe('views in a sandbox machine', () => {
     const running = machine.exec(command('sleep 0.5; cat app/a.txt'), () => {}, new AbortController().signal);
     await kill();
     expect(await running).toMatchObject({ kind: 'lost' });
-    await expect(machine.endStep({ keep: true })).rejects.toThrow(expect.objectContaining({ name: 'MachineLost' }));
+    const lost = expect.objectContaining({ name: 'MachineLost' });
+    await expect(machine.addLayer(workshop.fresh(), '/root/app/new' as GuestPath)).rejects.toThrow(lost);
+    await expect(machine.endStep({ keep: true })).rejects.toThrow(lost);
   });
 });
