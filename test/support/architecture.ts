@@ -64,6 +64,7 @@ const edges = [
 /** Contracts, formats and parts of several drivers that lie in an edge and that everybody in the runner may know. */
 const contracts = [
   'src/runner/fuse/view-server.ts',
+  'src/runner/stores/write-ahead.ts',
   ...['frames', 'users', 'accounts', 'exit', 'slirp'].map((name) => `src/runner/drivers/${name}.ts`),
 ];
 const roots = ['src/cli/', 'src/action/'];

@@ -1,6 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
+import { openWriteAhead } from '../write-ahead.ts';
 
 /** Another number is another directory: old stores are left alone and never misread. A test pins the schema to it. */
 export const formatVersion = 7;
@@ -93,7 +94,7 @@ const schemaMark = Number.parseInt(hash('sha256', schema).slice(0, 7), 16) + 1;
 export function openDatabase(directory: string): DatabaseSync {
   const path = join(directory, 'store.db');
   try {
-    return prepared(new DatabaseSync(path, { timeout: 10_000 }), directory);
+    return prepared(openWriteAhead(path), directory);
   } catch (error) {
     const why = unusable(error);
     throw why === null ? error : new StoreUnusable(directory, why);
@@ -101,7 +102,6 @@ export function openDatabase(directory: string): DatabaseSync {
 }
 
 function prepared(database: DatabaseSync, directory: string): DatabaseSync {
-  database.exec('pragma journal_mode = wal; pragma synchronous = normal;');
   const mark = (): number => (database.prepare('pragma user_version').get() as { user_version: number }).user_version;
   if (mark() === schemaMark) return database;
   transaction(database, () => {

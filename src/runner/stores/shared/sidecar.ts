@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import type { Blob } from '../../remote.ts';
+import { openWriteAhead } from '../write-ahead.ts';
 import { outbox, outboxSchema, type Outbox } from './outbox.ts';
 
 /** What an archive is called, and the pieces that it is sent in. */
@@ -33,9 +33,8 @@ const mostAncestors = 50;
 /** Opens what is known beside a store. `pieceBytes` is how archives are cut. */
 export function openSidecar(directory: string, pieceBytes: number): Sidecar {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const database = new DatabaseSync(join(directory, 'shared-2.db'), { timeout: 10_000 });
-  database.exec(`pragma journal_mode = wal; pragma synchronous = normal;
-    create table if not exists layers (path text primary key, digest text not null, cut text not null, pieces text not null) strict;
+  const database = openWriteAhead(join(directory, 'shared-2.db'));
+  database.exec(`create table if not exists layers (path text primary key, digest text not null, cut text not null, pieces text not null) strict;
     create index if not exists layers_digest on layers (digest);
     create table if not exists retired (id text primary key) strict;
     create table if not exists volumes (id text primary key, path text) strict;
