@@ -46,9 +46,9 @@ export function featureSteps(random: Random, feature: Feature, stage: Stage): re
       return [`RUN REPEATABLE ${maker('/objects')}`];
     case 'background': {
       const ask = (): string =>
-        `RUN rm -f /tmp/answer; until [ -p /tmp/ask ]; do sleep 0.02; done; echo ${path()} > /tmp/ask; until [ -e /tmp/answer ]; do sleep 0.02; done; mv /tmp/answer /out/${number()}`;
+        `RUN rm -f /tmp/answer; until [ -p /tmp/ask ]; do sleep 0.02; done; printf '%s\\0' ${path()} > /tmp/ask; until [ -e /tmp/answer ]; do sleep 0.02; done; mv /tmp/answer /out/${number()}`;
       return [
-        'RUN BACKGROUND mkfifo /tmp/ask 2> /dev/null; while :; do IFS= read -r path < /tmp/ask && { cat "$path" > /tmp/part 2>&1; mv /tmp/part /tmp/answer; }; done',
+        'RUN BACKGROUND mkfifo /tmp/ask 2> /dev/null; while :; do IFS= read -r -d "" path < /tmp/ask && { cat "$path" > /tmp/part 2>&1; mv /tmp/part /tmp/answer; }; done',
         ...(random.chance(0.5) ? [ask(), ask()] : [ask()]),
       ];
     }
