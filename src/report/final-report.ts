@@ -46,7 +46,7 @@ function groupsOf(failures: readonly Failure[]): readonly (readonly Failure[])[]
 }
 
 function failed(
-  { step, why, tail }: Failure,
+  { step, why, tail, kept }: Failure,
   { alike, colour }: { readonly alike: readonly string[]; readonly colour: boolean },
 ): string[] {
   const log = tail.split('\n').map((line) => cleanLine(line, { colour }));
@@ -58,7 +58,7 @@ function failed(
     ...(log.length > shown.length ? [`  │ … (${plural(log.length - shown.length, 'line')} before)`] : []),
     ...shown.map((line) => `  │ ${line}`),
     `  ${plainText(why)}, at ${place(step.span)}`,
-    `  look around before it: layer shell ${shellWord(place(step.span))}`,
+    `  look around ${kept === null ? 'before it' : 'as it left the machine'}: layer shell ${shellWord(kept?.slice(0, 8) ?? place(step.span))}`,
     `  run it again: layer run ${shellWord(rerunPath(step.span.file.path))}`,
   ];
 }

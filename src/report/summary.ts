@@ -18,6 +18,8 @@ export interface Failure {
   readonly step: StepName;
   readonly why: string;
   readonly tail: string;
+  /** The machine as it left it; null where that was not kept. */
+  readonly kept: Extract<Event, { kind: 'stepFailed' }>['kept'];
 }
 
 /** What a run came to. */
@@ -78,7 +80,7 @@ export function createSummary(): SummaryBuilder {
           break;
         }
         case 'stepFailed':
-          failures.push({ step: event.step, why: event.why, tail: event.tail });
+          failures.push({ step: event.step, why: event.why, tail: event.tail, kept: event.kept });
           break;
         case 'runnerEnded':
           if (event.outcome.kind !== 'succeeded' && event.outcome.kind !== 'failed') others.push(event);

@@ -5,7 +5,7 @@ import { environmentAt } from './environment.ts';
 import { stepName } from './names.ts';
 import type { Position } from './position.ts';
 import { runScript, type Preamble } from './script.ts';
-import type { BackgroundRecord } from './state.ts';
+import type { BackgroundRecord, MachineState } from './state.ts';
 import type { Volume } from './store.ts';
 import { createTail } from './tail.ts';
 
@@ -46,8 +46,8 @@ export interface Bench {
   resume(steps: readonly ChainStep[]): boolean;
   /** Whether any RUN BACKGROUND is up. */
   readonly busy: boolean;
-  /** What a snapshot taken now stands on. */
-  records(): Promise<readonly BackgroundRecord[]>;
+  /** What a snapshot taken now stands on: those that are up, as they are now, and those that had ended before. */
+  backgroundsAfter(state: MachineState): Promise<readonly BackgroundRecord[]>;
   /** Ports that one listens on now. */
   ports(step: number): Promise<readonly number[]>;
   ended(step: number): Exit | null;
@@ -137,10 +137,11 @@ export function createBench(
     get busy() {
       return up.size > 0;
     },
-    async records() {
-      const records: BackgroundRecord[] = [...ended].map((step) => ({ step, ports: [], ended: true }));
-      for (const [step, { process }] of up) records.push({ step, ports: await process.ports(), ended: false });
-      return records.sort((a, b) => a.step - b.step);
+    async backgroundsAfter(state) {
+      const now: BackgroundRecord[] = [...ended].map((step) => ({ step, ports: [], ended: true }));
+      for (const [step, { process }] of up) now.push({ step, ports: await process.ports(), ended: false });
+      const before = state.background.filter((one) => one.ended && now.every(({ step }) => step !== one.step));
+      return [...before, ...now].sort((a, b) => a.step - b.step);
     },
     async ports(step) {
       return (await up.get(step)?.process.ports()) ?? [];

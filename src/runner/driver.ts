@@ -34,8 +34,16 @@ export interface BaseMachine {
 
 /** What lies over the base, from the bottom up. */
 export type StackEntry =
-  /** A directory in overlay upper format: files, whiteouts, opaque marks. `at` roots it at a path of the machine (CACHE volumes), else `/`. */
-  | { readonly kind: 'layer'; readonly directory: string; readonly at: GuestPath | null }
+  /**
+   * A directory in overlay upper format: files, whiteouts, opaque marks. `at` roots it at a path of the machine (CACHE volumes), else `/`. `replaces`: the
+   * directory that lay there when what is above it was made; what that changed or took away of it stays so.
+   */
+  | {
+      readonly kind: 'layer';
+      readonly directory: string;
+      readonly at: GuestPath | null;
+      readonly replaces?: { readonly directory: string; readonly at: GuestPath };
+    }
   | { readonly kind: 'view'; readonly view: ViewSpec }
   /** What became of a machine with its memory since the entry of this kind before it, or since it was booted: an immutable directory. */
   | { readonly kind: 'machine'; readonly directory: string };

@@ -83,6 +83,8 @@ export type Event =
       readonly exit: Exit;
       readonly why: string;
       readonly tail: string;
+      /** By which the machine as the step left it can be entered; null where it was not kept. */
+      readonly kept: InstanceId | null;
     }
   | { readonly kind: 'waiting'; readonly runner: RunnerName; readonly for: readonly LayerId[] }
   | { readonly kind: 'button'; readonly step: StepName; readonly message: string }

@@ -98,6 +98,11 @@ export function stepKey(parent: InstanceId, parts: readonly KeyPart[]): StepKey 
   return hash('step', [parent, parts.map((part) => [part.name, part.value])]) as StepKey;
 }
 
+/** What a machine is kept under in which a step has failed: no step ever has this key, so that it is never taken for a result. */
+export function failureKey(step: StepKey): StepKey {
+  return hash('failure', step) as StepKey;
+}
+
 /** Why no instance has this key, judged by what other instances of the same parent have. */
 export function keyDifference(
   parts: readonly KeyPart[],

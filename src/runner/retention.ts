@@ -1,10 +1,10 @@
 import type { InstanceId } from './store.ts';
 
 /**
- * How dear something is to keep, the first to go first: a state that a newer one of the same instruction has replaced; the newest of its instruction;
+ * How dear something is to keep, the first to go first: the machine in which a step failed; a state that a newer one of the same instruction has replaced; the newest of its instruction;
  * the newest of what EXPOSE shows; what a person has pinned, which never goes.
  */
-export const tiers = ['superseded', 'newest', 'preview', 'pinned'] as const;
+export const tiers = ['failed', 'superseded', 'newest', 'preview', 'pinned'] as const;
 export type Tier = (typeof tiers)[number];
 
 /** Something that holds directories of the store: a snapshot, or the saved content of a CACHE path. */

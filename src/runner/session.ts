@@ -1,6 +1,7 @@
 import type { Bench } from './bench.ts';
 import type { ChainStep } from './chain.ts';
 import { wantsSnapshot } from './checkpoint.ts';
+import { keepFailure } from './failure.ts';
 import type { RunContext } from './context.ts';
 import type { Exit, Kept, Machine } from './driver.ts';
 import { MachineLost } from './driver.ts';
@@ -11,8 +12,7 @@ import type { Position } from './position.ts';
 import { record } from './record.ts';
 import { continueFrom, inherited, startStateOf, union, type StartState } from './repeat.ts';
 import { goingBack, isCacheAhead, openMachine, type GoBack, type OpenMachine } from './restore.ts';
-import type { BackgroundRecord, MachineState } from './state.ts';
-import type { MtimeTable, SnapshotData } from './store.ts';
+import type { InstanceId, MtimeTable, SnapshotData } from './store.ts';
 import type { Claims } from './sharing.ts';
 import { passed, skippedByCondition, steer } from './steer.ts';
 import { workStep, type Worked } from './step.ts';
@@ -135,7 +135,7 @@ async function work(start: SessionStart, machinery: Machinery): Promise<SessionE
     }
     const own = start.reason(chainStep.index);
     const { claims } = start;
-    const result = await oneStep(chainStep, { position, context, claims, machinery, keeping, reason: own });
+    const result = await oneStep(chainStep, { position, context, claims, machinery, keeping, reason: own, stop });
     if (result.kind === 'failed') {
       const at = machinery.restartedAt;
       if (at !== null && result.again) {
@@ -169,12 +169,12 @@ async function work(start: SessionStart, machinery: Machinery): Promise<SessionE
 
 function failure(
   chainStep: ChainStep,
-  result: { readonly exit: Exit; readonly why: string; readonly tail: string },
+  result: Extract<StepResult, { kind: 'failed' }>,
   context: RunContext,
 ): SessionEnd {
-  const { exit, why, tail } = result;
+  const { exit, why, tail, kept } = result;
   if (context.signal.aborted || exit.kind === 'cancelled') return { kind: 'cancelled', why: 'stopped' };
-  context.emit({ kind: 'stepFailed', step: stepName(chainStep, context.runner), exit, why, tail });
+  context.emit({ kind: 'stepFailed', step: stepName(chainStep, context.runner), exit, why, tail, kept });
   return { kind: exit.kind === 'lost' ? 'broken' : 'failed', why: `${chainStep.step.title}: ${why}` };
 }
 
@@ -185,6 +185,8 @@ type StepResult =
       readonly exit: Exit;
       readonly why: string;
       readonly tail: string;
+      /** The machine as it is now, to be entered. */
+      readonly kept: InstanceId | null;
       readonly again: boolean;
     };
 
@@ -198,6 +200,7 @@ async function oneStep(
     machinery,
     keeping,
     reason,
+    stop,
   }: {
     readonly position: Position;
     readonly context: RunContext;
@@ -205,6 +208,7 @@ async function oneStep(
     readonly machinery: Machinery;
     readonly keeping: Keeping;
     readonly reason: string | null;
+    readonly stop: number;
   },
 ): Promise<StepResult> {
   const { emit, runner, ports } = context;
@@ -219,21 +223,29 @@ async function oneStep(
   const beganMs = ports.clock.now();
   const keyed = await keyStep(chainStep, position, context);
   if ('wrong' in keyed)
-    return { kind: 'failed', exit: { kind: 'exited', code: 1 }, why: keyed.wrong, tail: '', again: false };
+    return { kind: 'failed', exit: { kind: 'exited', code: 1 }, why: keyed.wrong, tail: '', kept: null, again: false };
   claims.take(keyed.key);
   if (keyed.instruction.kind === 'clone' && keyed.tree !== null) await machinery.learn(keyed.tree);
   // A layer cannot be put under running processes: then it is a plain run.
   const begin = chainStep.index === machinery.begins && !bench.busy ? machinery.begin : null;
   if (begin !== null) await continueFrom(begin, { position, machine, context });
   const worked = await workStep(keyed, { chainStep, position, bench, context, aws });
-  if (worked.kind === 'failed')
-    return { ...worked, again: chainStep.step.kind === 'run' && worked.exit.kind !== 'cancelled' };
-  const ended = await endStep(chainStep, { worked, bench, machine, context, keeping, mtimes: machinery.mtimes });
+  if (worked.kind === 'failed') {
+    const durationMs = ports.clock.now() - beganMs;
+    const kept = keeping.room
+      ? await keepFailure(worked, { chainStep, keyed, position, bench, context, durationMs, mtimes: machinery.mtimes })
+      : null;
+    return { ...worked, kept, again: chainStep.step.kind === 'run' && worked.exit.kind !== 'cancelled' };
+  }
+  const ended = await endStep(chainStep, {
+    ...{ worked, bench, machine, context, keeping, mtimes: machinery.mtimes },
+    last: chainStep.index + 1 === stop,
+  });
   if (ended.fault !== null)
-    return { kind: 'failed', exit: worked.exit, why: ended.fault, tail: worked.tail, again: false };
+    return { kind: 'failed', exit: worked.exit, why: ended.fault, tail: worked.tail, kept: null, again: false };
   const durationMs = ports.clock.now() - beganMs;
   emit({ kind: 'stepEnded', step, exit: worked.exit, durationMs, reads: ended.observations.length });
-  const background = await backgroundOf(worked.state, bench);
+  const background = await bench.backgroundsAfter(worked.state);
   const instance = await record({
     keyed,
     parent: position.instance,
@@ -272,13 +284,6 @@ async function oneStep(
   };
 }
 
-/** Those that are up, as they are now, and those that had ended before. */
-async function backgroundOf(state: MachineState, bench: Bench): Promise<readonly BackgroundRecord[]> {
-  const now = await bench.records();
-  const before = state.background.filter((one) => one.ended && now.every(({ step }) => step !== one.step));
-  return [...before, ...now].sort((a, b) => a.step - b.step);
-}
-
 async function endStep(
   chainStep: ChainStep,
   {
@@ -288,6 +293,7 @@ async function endStep(
     context,
     keeping,
     mtimes,
+    last,
   }: {
     readonly worked: Extract<Worked, { kind: 'done' }>;
     readonly bench: Bench;
@@ -295,6 +301,8 @@ async function endStep(
     readonly context: RunContext;
     readonly keeping: Keeping;
     readonly mtimes: MtimeTable | null;
+    /** Whoever asked for it wants the state after it. */
+    readonly last: boolean;
   },
 ): Promise<{
   readonly observations: readonly Observation[];
@@ -308,10 +316,12 @@ async function endStep(
   const price = ports.driver.snapshotWorthMs;
   const cheap = !bench.busy && price === 0;
   const now = ports.clock.now();
-  const wanted = wantsSnapshot({
-    ...{ chain, index: chainStep.index, cheap, sinceLastMs: now - keeping.keptAtMs },
-    ...(price === 0 ? {} : { worthMs: price }),
-  });
+  const wanted =
+    last ||
+    wantsSnapshot({
+      ...{ chain, index: chainStep.index, cheap, sinceLastMs: now - keeping.keptAtMs },
+      ...(price === 0 ? {} : { worthMs: price }),
+    });
   let observations: readonly Observation[] = [];
   let fault: string | null = null;
   // A state that nobody wanted before may be wanted now, although this step did nothing to the machine.

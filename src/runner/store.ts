@@ -12,7 +12,7 @@ export type InstanceId = string & { readonly [brand]: 'InstanceId' };
 /** A hash of everything that makes another step (native runner: key and value); several instances may have one key. */
 export type StepKey = string & { readonly [brand]: 'StepKey' };
 
-/** A step that ran and succeeded: what it was, what it saw, what it left. */
+/** A step that ran: what it was, what it saw, what it left. */
 export interface Instance {
   readonly id: InstanceId;
   /** The instance of the step before it, or a root, SPLIT or press id, which have no rows. */
@@ -32,6 +32,7 @@ export interface Instance {
   readonly state: MachineState;
   /** What COPY and CLONE put into the machine; null for other steps. */
   readonly view: ViewSpec | null;
+  /** Other than 0: the step failed, and its machine is kept to be entered under a key that no step has (`failureKey`). */
   readonly exitCode: number;
   /** The end of what it printed, masked. */
   readonly outputTail: string;

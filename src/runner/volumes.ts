@@ -70,7 +70,17 @@ export async function renewVolumes(stack: readonly StackEntry[], context: RunCon
     const old = entry.kind === 'layer' && entry.at !== null ? await store.volumeOf(entry.directory) : null;
     const now = old && (await newest(old.path, context));
     const fresh = old && now && (await store.descends(now.id, old.id)) ? now : null;
-    renewed.push(fresh ? { kind: 'layer', directory: fresh.directory, at: fresh.at } : entry);
+    const isNew = old !== null && fresh !== null && fresh.directory !== old.directory;
+    renewed.push(
+      isNew
+        ? {
+            kind: 'layer',
+            directory: fresh.directory,
+            at: fresh.at,
+            replaces: { directory: old.directory, at: old.at },
+          }
+        : entry,
+    );
   }
   return renewed;
 }

@@ -33,6 +33,8 @@ export interface DriverSettings {
   /** Where base machines lie. */
   readonly bases: string;
   readonly path: string;
+  /** After how much work a virtual machine is worth keeping; null: what is usual. */
+  readonly snapshotWorthMs?: number | null;
   readonly sandbox: () => Driver;
   readonly warn: (message: string) => void;
   readonly signal: AbortSignal;
@@ -123,8 +125,13 @@ export function knownGuests(bases: string): KnownGuests | null {
   }
 }
 
+/** About what it takes to keep one and to restore it. */
+const usualSnapshotWorthMs = 2000;
+
 /** Virtual machines as this host may have them; nothing is tried before somebody asks. */
-export async function virtualMachines(settings: Pick<DriverSettings, 'bases' | 'path' | 'warn'>): Promise<{
+export async function virtualMachines(
+  settings: Pick<DriverSettings, 'bases' | 'path' | 'snapshotWorthMs' | 'warn'>,
+): Promise<{
   readonly driver: Driver;
   readonly probe: (signal: AbortSignal) => Promise<AcceleratorProbe>;
 }> {
@@ -152,6 +159,7 @@ export async function virtualMachines(settings: Pick<DriverSettings, 'bases' | '
     },
     unavailable: async () => missingFor(settings.path),
     warn: settings.warn,
+    snapshotWorthMs: settings.snapshotWorthMs ?? usualSnapshotWorthMs,
   });
   return { driver, probe };
 }

@@ -91,6 +91,8 @@ export async function openRun(given: {
     ...{ named: options.secret, files: options['secret-file'] },
   });
   if (secrets.errors.length > 0) return { problem: secrets.errors.join('\n') };
+  const worth = snapshotWorth(env['LAYER_SNAPSHOT_AFTER']);
+  if ('problem' in worth) return worth;
   const begun = given.begun ?? beginRun({ store: options.store, root, host, signal });
   const facts = await begun.facts;
   const branch = overrides.overrides['GIT_BRANCH'] ?? branchOf(facts, env);
@@ -115,6 +117,7 @@ export async function openRun(given: {
   const room = (): Promise<string | null> => makeRoom({ store, directory, environment: env });
   const bases = env['LAYER_BASES'] || join(directory, 'bases');
   const drivers = await chooseDrivers({
+    snapshotWorthMs: worth.ms,
     ...{ asked: driverNamed(options.driver, env['LAYER_DRIVER']), plan, bases, path: env['PATH'] ?? '', warn, signal },
     sandbox: () => sandboxDriver({ startViewServer, storeDirectory: directory, warn }),
   });
@@ -208,6 +211,13 @@ function retryIndex(attempt: number): Readonly<Record<string, string>> {
 }
 
 /** The branch that others fork from, as `origin` says; `main` where it says nothing. */
+/** `LAYER_SNAPSHOT_AFTER`: seconds of work after which a virtual machine is kept; null: what is usual. */
+function snapshotWorth(given: string | undefined): { readonly ms: number | null } | { readonly problem: string } {
+  if (given === undefined || given === '') return { ms: null };
+  if (/^\d{1,6}(\.\d+)?$/.test(given)) return { ms: Number(given) * 1000 };
+  return { problem: `LAYER_SNAPSHOT_AFTER wants a number of seconds; it has ${JSON.stringify(given)}` };
+}
+
 async function defaultBranch(git: Git, signal: AbortSignal): Promise<string> {
   const { code, stdout } = await git.run(['symbolic-ref', '--short', 'refs/remotes/origin/HEAD'], { signal });
   return code === 0

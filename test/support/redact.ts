@@ -9,6 +9,7 @@ export function redact(text: string, directory: string): string {
     .replace(/\b[0-9a-f]{4}, made (just now|\d+ minutes? ago)/g, '<id>, made <when>')
     .replace(/^  [0-9a-f]{4}, \d+ reads?;/gm, '  <id>, <n> reads;')
     .replace(/\b(pinned|snapshot|volume) [0-9a-f]{4}\b/g, '$1 <id>')
+    .replace(/(left the machine: layer shell) [0-9a-f]{8}$/gm, '$1 <id>')
     .replace(/\b\d+ reads of its own/g, '<n> reads of its own')
     .replace(/\d+ files compared/g, '<n> files compared')
     .replace(/\d+(\.\d+)? (bytes|[KMG]B)\b(?= (before|now|afterwards|more than))/g, '<size>')

@@ -37,6 +37,8 @@ export interface Ran {
   /** Null while it runs, and where it failed. */
   readonly reads: number | null;
   readonly failure: string | null;
+  /** Where it failed, by which its machine can be entered. */
+  readonly kept: string | null;
   readonly notKept: string | null;
 }
 
@@ -219,6 +221,7 @@ function readLines(lines: readonly Line[]): Pick<Report, 'outcome' | 'runners' |
           output: '',
           reads: null,
           failure: null,
+          kept: null,
           notKept: null,
         };
         steps.set(key, fresh);
@@ -232,7 +235,7 @@ function readLines(lines: readonly Line[]): Pick<Report, 'outcome' | 'runners' |
         if (one) one.reads = line['reads'] as number;
         break;
       case 'stepFailed':
-        if (one) one.failure = line['why'] as string;
+        if (one) Object.assign(one, { failure: line['why'], kept: line['kept'] });
         break;
       case 'stepNotKept':
         if (one) one.notKept = line['why'] as string;

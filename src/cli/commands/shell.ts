@@ -17,9 +17,10 @@ const { json: _none, ...options } = inspectOptions;
 
 export const shell = command({
   description:
-    'Opens a terminal in the state after a step; where the step failed or has to run, in the state before it. Environment, user and directory are\n' +
-    'the step’s, and the repository’s files are those of now. What is done there is thrown away. With a command, or where standard input is\n' +
-    'no terminal, that is run instead. Ends with 0 where the shell did, else with 1.',
+    'Opens a terminal in the state after a step; where the step failed, in its virtual machine as it left it, or (of the sandbox) in the state before\n' +
+    'it; where it has to run, in the state before it. Environment, user and directory are the step’s, and the repository’s files are those of now.\n' +
+    'What is done there is thrown away. With a command, or where standard input is no terminal, that is run instead. Ends with 0 where the shell\n' +
+    'did, else with 1.',
   operands: {
     placeholder: 'step',
     help: 'its place (web/Layerfile:5, or web:3 for the third step), checkpoint, the id that layer run prints, or a part of its text; then a command',
@@ -109,11 +110,14 @@ function wayTo({
   step,
   runner,
   byResult,
+  byFailure,
 }: FoundStep): { readonly trail: readonly Position[]; readonly stale: boolean } | null {
   const [root] = runner.trail;
   if (!root) return null;
   const { index } = step.chainStep;
   const holding = runner.trail.filter((one) => one.next <= index + 1);
+  // Who names an older result of a step that failed wants that.
+  if (step.failure !== null && (byFailure || !byResult)) return { trail: [...holding, step.failure], stale: false };
   if (step.holds || step.instance?.data === null || step.instance === null) return { trail: holding, stale: false };
   const known = runner.steps.slice(0, index + 1).flatMap((one) => (one.after === null ? [] : [one.after]));
   // Only who names the result itself wants one that does not hold.
@@ -130,6 +134,7 @@ function whereabouts(
   const title = (one: ChainStep): string => stepText(stepName(one, runner.name));
   const at = last === null ? `on the bare machine ${runner.chain.machine.name}` : `after ${title(last)}`;
   if (stale) return `${at} (an earlier result; the repository’s files are those of now)`;
+  if (position.instance === step.failure?.instance) return `as ${title(step.chainStep)} left it when it failed`;
   if (step.holds && position.next > step.chainStep.index) return at;
   if (step.holds) return `${at}: nothing was kept after ${title(step.chainStep)}`;
   const missing = runner.steps.some(

@@ -78,7 +78,9 @@ function skippedRuns(runner: SurveyedRunner): readonly FoundStep[] {
   return steps.flatMap((step): readonly FoundStep[] => {
     const { index, step: own } = step.chainStep;
     const shared = step.runner !== name && (name.copy ?? 0) > 0;
-    return index >= chain.own && !shared && own.kind === 'run' && step.holds ? [{ runner, step, byResult: false }] : [];
+    return index >= chain.own && !shared && own.kind === 'run' && step.holds
+      ? [{ runner, step, byResult: false, byFailure: false }]
+      : [];
   });
 }
 

@@ -13,6 +13,7 @@ import { flag, text, texts } from '../args.ts';
 import type { Context } from '../command.ts';
 import { codeOf } from '../commands/check.ts';
 import { terminalReport } from '../report.ts';
+import type { InstanceId } from '../../runner/store.ts';
 import type { DriverName } from '../../world/driver-names.ts';
 import { asRoot } from '../run/as-root.ts';
 import { compileFetched } from '../run/fetched.ts';
@@ -112,6 +113,8 @@ export interface FoundStep {
   readonly step: SurveyedStep;
   /** By the id of its result, not by where it stands. */
   readonly byResult: boolean;
+  /** By the id of the machine in which it failed. */
+  readonly byFailure: boolean;
 }
 
 /** The step that a person means, with the runner that it is looked at in: the one that was named, else the Layerfile's own, or its first copy. */
@@ -127,10 +130,14 @@ export function findSurveyed(
   const places = new Map<string, FoundStep>();
   for (const runner of runners) {
     for (const step of runner.steps) {
-      const { instance, chainStep } = step;
-      if (instance === null || places.has(instance.id)) continue;
-      ids.set(instance.id, { layer: chainStep.layer, step: chainStep.step, runner: null });
-      places.set(instance.id, { runner, step, byResult: true });
+      const { instance, chainStep, failure } = step;
+      const add = (id: InstanceId | undefined, by: Pick<FoundStep, 'byResult' | 'byFailure'>): void => {
+        if (id === undefined || places.has(id)) return;
+        ids.set(id, { layer: chainStep.layer, step: chainStep.step, runner: null });
+        places.set(id, { runner, step, ...by });
+      };
+      add(instance?.id, { byResult: true, byFailure: false });
+      add(failure?.instance, { byResult: false, byFailure: true });
     }
   }
   const named = findStep(plan, typed, { here, ids });
@@ -144,5 +151,5 @@ export function findSurveyed(
   const runner = runners.find(fits) ?? runners.find((one) => one.chain.layers.includes(named.layer));
   const step = runner?.steps.find((one) => one.chainStep.step === named.step);
   if (!runner || !step) throw new Error('a step of the plan is in no chain');
-  return { runner, step, byResult: false };
+  return { runner, step, byResult: false, byFailure: false };
 }

@@ -91,6 +91,7 @@ function dearest(a: Held, b: Held): number {
 }
 
 const tierTexts: { readonly [T in Tier]: string } = {
+  failed: 'machines in which a step failed',
   superseded: 'snapshots that newer ones replaced',
   newest: 'the newest snapshot of each instruction, saved caches',
   preview: 'what EXPOSE shows',

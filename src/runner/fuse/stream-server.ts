@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { loadManifest } from '../view/manifest.ts';
 import { openView } from '../view/open.ts';
 import type { FrozenTree } from '../view/tree.ts';
-import type { ViewSpec } from '../view/view.ts';
+import type { ViewEntry, ViewSpec } from '../view/view.ts';
 import { FileBytes } from './file-bytes.ts';
 import { replyBufferBytes, ViewFileSystem } from './file-system.ts';
 import { forgetName } from './notifications.ts';
@@ -83,11 +83,12 @@ class ViewsOverStream implements StreamViewServer {
     this.#load(name, manifest);
   }
 
-  async addView(spec: ViewSpec): Promise<void> {
+  async addView(spec: ViewSpec): Promise<ViewEntry['kind'] | null> {
     const { view, tree } = this.#open(spec);
     if (this.#ordinals.has(spec.ordinal)) throw new Error(`view ${spec.ordinal} is already served`);
     this.#ordinals.add(spec.ordinal);
     this.#fileSystem.addView(view, tree);
+    return view.entry(spec.destination)?.kind ?? null;
   }
 
   async cut(): ReturnType<StreamViewServer['cut']> {

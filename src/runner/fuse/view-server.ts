@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { GuestPath } from '../../host.ts';
-import type { Observation, ViewSpec } from '../view/view.ts';
+import type { Observation, ViewEntry, ViewSpec } from '../view/view.ts';
 import type { ViewTable } from './table.ts';
 
 /** How a view server is started. One a machine, one mount each, never reused. */
@@ -63,7 +63,9 @@ export interface SavedViews {
 }
 
 /** A view server whose kernel is saved and goes on elsewhere. */
-export interface StreamViewServer extends ViewServer {
+export interface StreamViewServer extends Omit<ViewServer, 'addView'> {
+  /** What the view has at its destination; null where nothing. */
+  addView(spec: ViewSpec): Promise<ViewEntry['kind'] | null>;
   /** From now on what arrives waits: so that no reply is on its way while the machine stands still. */
   hold(): void;
   resume(): void;

@@ -9,7 +9,7 @@ export interface Unreadable {
 }
 
 /** What the kernel or the driver puts into every machine anew. */
-const notItsOwn = ['/proc', '/sys', '/dev', '/etc/resolv.conf', '/etc/hosts', '/etc/hostname'];
+const notItsOwn = ['/proc', '/sys', '/dev', '/etc/resolv.conf', '/etc/hosts', '/etc/hostname', '/etc/machine-id'];
 
 // One JSON array a line; names that are no UTF-8 have lone surrogates, as Python and view/names.ts have them.
 const walk = `

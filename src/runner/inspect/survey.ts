@@ -4,6 +4,7 @@ import { chainOf, type Chain, type ChainStep } from '../chain.ts';
 import type { Mode, RunContext } from '../context.ts';
 import type { Listener, RunnerName } from '../events.ts';
 import { isWorking } from '../instruction.ts';
+import { failureKey } from '../key.ts';
 import { keyStep, lookUp, resultAt, type Hit, type KeyedStep } from '../lookup.ts';
 import { runnerName } from '../names.ts';
 import { portsFor, type RunPorts } from '../ports.ts';
@@ -36,6 +37,8 @@ export interface SurveyedStep {
   readonly before: Position | null;
   readonly after: Position | null;
   readonly keyed: KeyedStep | null;
+  /** The machine as this step left it when it failed, where that was kept since and all before it holds; null where there is none. */
+  readonly failure: Position | null;
   /** The result that holds now, else the newest that is left; null where there is none. */
   readonly instance: Instance | null;
   /** Whether `instance` and all before it hold now. */
@@ -169,7 +172,7 @@ type Seen = Omit<SurveyedStep, 'chainStep' | 'runner'>;
 async function surveyStep(chainStep: ChainStep, state: Walk, context: RunContext): Promise<Seen> {
   const before = state.position;
   const seen = (verdict: Verdict, change: Partial<Seen> = {}): Seen => ({
-    ...{ before, after: state.position, keyed: null, instance: null, holds: false, verdict },
+    ...{ before, after: state.position, keyed: null, failure: null, instance: null, holds: false, verdict },
     ...change,
   });
   const mustRun = (): Verdict => {
@@ -202,12 +205,20 @@ async function surveyStep(chainStep: ChainStep, state: Walk, context: RunContext
     const verdict: Verdict = holds ? { kind: 'skip' } : mustRun();
     return seen(verdict, { after: found.position, keyed, instance: found.instance, holds });
   }
+  const failure = state.cause === null ? await failureAt(keyed, before, context) : null;
   state.cause ??= found.reason;
   const candidates = await context.ports.store.candidates(keyed.key);
   // The one that `found` speaks of.
   const newest = candidates.toSorted((a, b) => b.usedAt - a.usedAt)[0] ?? null;
   state.position = newest === null ? null : resultAt(newest, keyed, { position: before, context });
-  return seen(mustRun(), { after: state.position, keyed, instance: newest });
+  return seen(mustRun(), { after: state.position, keyed, failure, instance: newest });
+}
+
+async function failureAt(keyed: KeyedStep, before: Position, { ports }: RunContext): Promise<Position | null> {
+  const [last] = await ports.store.candidates(failureKey(keyed.key));
+  if (!last || last.data === null) return null;
+  const { id: instance, state, data } = last;
+  return { ...before, next: before.next + 1, instance, state, data, notKept: null };
 }
 
 /** Where work begins before the first step that misses, because nothing was kept in between: those steps run too. */

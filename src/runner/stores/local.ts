@@ -20,7 +20,7 @@ import { bootId, processNamespace, startTime } from './local/process-identity.ts
 import { openRecords } from './local/records.ts';
 import { openRetention } from './local/retention.ts';
 
-/** Values of one key that are kept; the least recently used goes first. */
+/** Values of one key that are kept; the least recently used goes first. Of machines in which a step failed, the last. */
 const valuesPerKey = 8;
 
 interface VolumeRow {
@@ -125,7 +125,7 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
       return rows.filter(intact).map((row) => fromRow(row, root));
     },
     async siblings(parent, layer) {
-      const where = parent === null ? 'first = 1 and layer = ?' : 'layer = ? and parent = ?';
+      const where = `exit_code = 0 and ${parent === null ? 'first = 1 and layer = ?' : 'layer = ? and parent = ?'}`;
       const rows = database
         .prepare(`select title, parts from instances where ${where} order by sequence desc limit 20`)
         .all(...(parent === null ? [layer] : [layer, parent])) as unknown as { title: string; parts: string }[];
@@ -295,7 +295,7 @@ function insert(
   database
     .prepare(
       `delete from instances where key = ? and id not in
-         (select id from instances where key = ? order by retired, used_at desc, sequence desc limit ${valuesPerKey})
+         (select id from instances where key = ? order by retired, used_at desc, sequence desc limit ${instance.exitCode === 0 ? valuesPerKey : 1})
        and id not in (select instance from pinned)`,
     )
     .run(row.key, row.key);

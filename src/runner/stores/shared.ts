@@ -131,7 +131,8 @@ export async function openSharedStore(options: SharedStoreOptions): Promise<Shar
     async insert(instance) {
       await takeIn(instance.parent);
       const stored = await local.insert(instance);
-      if (stored.stored && own !== null) sidecar.put(own, instance);
+      // A machine in which a step failed is of use where it stands only.
+      if (stored.stored && own !== null && instance.exitCode === 0) sidecar.put(own, instance);
       return stored;
     },
     async retire(ids) {

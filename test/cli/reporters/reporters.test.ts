@@ -42,6 +42,7 @@ const story: readonly Event[] = [
     exit: { kind: 'exited', code: 2 },
     why: 'exit code 2',
     tail: 'first line\nexpected 1, got 2',
+    kept: null,
   },
   { kind: 'runnerEnded', runner, outcome: { kind: 'failed', why: 'RUN ./unittest.sh: exit code 2' }, durationMs: 1500 },
   { kind: 'runEnded', outcome: 'failed', durationMs: 1600 },
@@ -226,12 +227,17 @@ test('names are shown, not obeyed', () => {
 test('copies that fail alike are told once', () => {
   const summary = createSummary();
   const copy = (label: string): StepName => ({ ...unit, runner: { ...runner, id: label, label } });
-  const failed = { kind: 'stepFailed', exit: { kind: 'exited', code: 2 }, why: 'exit code 2' } as const;
+  const failed = { kind: 'stepFailed', exit: { kind: 'exited', code: 2 }, why: 'exit code 2', kept: null } as const;
   for (const label of ['web [1/3]', 'web [2/3]'])
     summary.add({ ...failed, step: copy(label), tail: 'Traceback of all\n' });
-  summary.add({ ...failed, step: copy('web [3/3]'), tail: 'another\n' });
+  const kept = 'e14e0123456789' as InstanceId;
+  summary.add({ ...failed, step: copy('web [3/3]'), tail: 'another\n', kept });
   const lines = finalReport(summary.summary, { colour: false });
   expect(lines.filter((line) => line.includes('Traceback'))).toEqual(['  │ Traceback of all']);
+  expect(lines.filter((line) => line.includes('look around'))).toEqual([
+    '  look around before it: layer shell web/tests/Layerfile:3',
+    '  look around as it left the machine: layer shell e14e0123',
+  ]);
   expect(lines).toContain('  and in the same way: web [2/3]');
   expect(lines.filter((line) => line.startsWith('failed: '))).toHaveLength(2);
 });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { dirname } from 'node:path/posix';
 import type { Duplex } from 'node:stream';
 import type { GuestPath } from '../../../host.ts';
 import type { BackgroundProcess, Command, Exit, Kept, Machine, StackEntry, TerminalLine } from '../../driver.ts';
@@ -169,8 +170,10 @@ export class VmMachine implements Machine {
   }
 
   async addView(view: ViewSpec): Promise<void> {
-    await this.#views.addView(view);
-    await this.#alive(() => this.#agent.addView(view.ordinal, encodeName(view.destination)));
+    const kind = await this.#views.addView(view);
+    // Only a directory can be mounted over, so that nobody has read what is copied: for a file that is the one it lies in.
+    const at = kind === 'directory' ? view.destination : dirname(view.destination);
+    await this.#alive(() => this.#agent.addView(view.ordinal, encodeName(at)));
     this.#stack = [...this.#stack, { kind: 'view', view }];
   }
 
@@ -182,6 +185,7 @@ export class VmMachine implements Machine {
       await this.#agent.copyIn(encodeName(into), archive.output);
       await archive.ended;
     });
+    this.#stack = [...this.#stack, { kind: 'layer', directory, at }];
   }
 
   async copyOut(path: GuestPath, directory: string): ReturnType<Machine['copyOut']> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BaseMachine, Driver, Machine, MachineSpec } from '../../driver.ts';
+import type { BaseMachine, Driver, Machine, MachineSpec, StackEntry } from '../../driver.ts';
 import { MachineLost, MachineRefused, StateUnusable } from '../../driver.ts';
 import { GuestAgent } from './agent.ts';
 import { bootFiles } from './boot-files.ts';
@@ -11,6 +11,7 @@ import type { BootFiles } from './launch.ts';
 import { readRecord } from './machine-record.ts';
 import { VmMachine } from './machine.ts';
 import { ProgramFailed } from './program.ts';
+import { renewVolume } from './renew-volume.ts';
 import { restoreMachine } from './restore.ts';
 import { readSavedGuest } from './saved-guest.ts';
 import type { Acceleration, MachineOptions, VirtualMachine } from './virtual-machine.ts';
@@ -24,6 +25,8 @@ export interface VmParts {
   readonly accelerate: (files: BootFiles, signal: AbortSignal) => Promise<Acceleration | { readonly why: string }>;
   /** Why there can be no machines at all, with the line that mends it; null where there can. */
   readonly unavailable: () => Promise<string | null>;
+  /** See `Driver`. */
+  readonly snapshotWorthMs: number;
   /** Told what went wrong with a saved state that is not used. */
   readonly warn: (message: string) => void;
 }
@@ -52,7 +55,7 @@ export function vmDriver(parts: VmParts): Driver {
     name: 'vm',
     format: 'memory-1',
     can: { saveMemory: true, snapshotLive: true },
-    snapshotWorthMs: 2000,
+    snapshotWorthMs: parts.snapshotWorthMs,
     unavailable: parts.unavailable,
     async boot(spec, signal) {
       try {
@@ -119,7 +122,7 @@ async function load(
   context: Start,
 ): Promise<{ readonly vm: VirtualMachine; readonly top: string }> {
   const levels = spec.stack.flatMap((entry) => {
-    if (entry.kind === 'layer') throw new StateUnusable('it was made by the sandbox');
+    if (entry.kind === 'layer' && entry.at === null) throw new StateUnusable('it was made by the sandbox');
     return entry.kind === 'machine' ? [entry.directory] : [];
   });
   const [first] = levels;
@@ -217,13 +220,19 @@ async function connect(given: {
   // What the kernel was told to forget it has forgotten before anything asks.
   await agent.drain(port.sentBytes);
   await agent.thaw();
+  for (const entry of spec.stack) if (entry.kind === 'layer') await alive(vm, renewVolume(agent, entry));
   const owned = started.move();
   return new VmMachine({
     ...{ vm, agent, fuse: port, views, saved: saved.jobs },
     directory: spec.directory,
-    stack: spec.stack,
+    stack: spec.stack.map(settled),
     dispose: () => owned.disposeAsync(),
   });
+}
+
+/** A volume as it is from now on. */
+function settled(entry: StackEntry): StackEntry {
+  return entry.kind === 'layer' ? { kind: 'layer', directory: entry.directory, at: entry.at } : entry;
 }
 
 /** What is waited for, or that the machine is gone meanwhile. */

@@ -14,7 +14,9 @@ export function openRecords(database: DatabaseSync, root: string): Records {
     },
     async lastDuration(layer, title) {
       const row = database
-        .prepare('select duration_ms from instances where layer = ? and title = ? order by sequence desc limit 1')
+        .prepare(
+          'select duration_ms from instances where layer = ? and title = ? and exit_code = 0 order by sequence desc limit 1',
+        )
         .get(layer, title) as { duration_ms: number } | undefined;
       return row?.duration_ms ?? null;
     },

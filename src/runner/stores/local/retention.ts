@@ -15,6 +15,7 @@ interface SnapshotRow {
   readonly title: string;
   readonly used_at: number;
   readonly rank: number;
+  readonly exit_code: number;
   readonly pin: string | null;
 }
 
@@ -129,8 +130,8 @@ function snapshots(database: DatabaseSync): readonly Held[] {
   }
   const rows = database
     .prepare(
-      `select instances.id, repository, layer, title, used_at, pins.name as pin,
-              row_number() over (partition by repository, layer, title order by retired, used_at desc, sequence desc) as rank
+      `select instances.id, repository, layer, title, used_at, exit_code, pins.name as pin,
+              row_number() over (partition by repository, layer, title, exit_code <> 0 order by retired, used_at desc, sequence desc) as rank
        from instances left join pins on pins.instance = instances.id where data is not null`,
     )
     .all() as unknown as SnapshotRow[];
@@ -147,8 +148,9 @@ function snapshots(database: DatabaseSync): readonly Held[] {
   }));
 }
 
-function tierOf({ pin, rank, title }: SnapshotRow): Tier {
+function tierOf({ pin, rank, title, exit_code }: SnapshotRow): Tier {
   if (pin !== null) return 'pinned';
+  if (exit_code !== 0) return 'failed';
   if (rank > 1) return 'superseded';
   return title.startsWith('EXPOSE ') ? 'preview' : 'newest';
 }

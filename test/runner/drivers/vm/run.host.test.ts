@@ -78,4 +78,24 @@ describe('layer run on virtual machines', { timeout: 900_000 }, () => {
     expect(ran(report, 'counter')[0]).toMatch(/: server\/server\.py changed$/);
     expect(printed(report, 'counter')).toBe('edited\n102\n');
   });
+
+  it('keeps the machine in which a step has failed, and lets a person in', async () => {
+    workshop.put({ 'tests/visit.sh': 'touch /root/left; curl -sf localhost:8080; exit 3\n' });
+    const report = await run();
+    expect(report.outcome, report.stderr).toBe('failed');
+    const shell = (name: string) =>
+      workshop.layer(['shell', '--driver=vm', name, '--', 'ls /root/left; curl -sf localhost:8080']);
+    const entered = await shell('Layerfile:7');
+    expect(entered).toMatchObject({ status: 0, stdout: '/root/left\n103\n' });
+    expect(entered.stderr).toContain('left it when it failed');
+    // What is done there is thrown away.
+    const kept = report.runners.get('counter')?.ran.at(-1)?.kept ?? '';
+    expect(await shell(kept.slice(0, 8))).toMatchObject({ status: 0, stdout: '/root/left\n103\n' });
+    workshop.put({ 'tests/visit.sh': 'ls /root/left; curl -sf localhost:8080\n' });
+    const retried = await workshop.layer(['retry', '--driver=vm', '--progress=plain']);
+    expect(retried, retried.stderr).toMatchObject({ status: 0 });
+    // From before it failed.
+    expect(retried.stdout).toContain("RUN sh /tests/visit.sh │ ls: cannot access '/root/left'");
+    expect(retried.stdout).toContain('RUN sh /tests/visit.sh │ 102\n');
+  });
 });
