@@ -7,7 +7,6 @@ import { compileAgent } from '../src/runner/drivers/vm/compile.ts';
 /** The programs in dist/, beside `layer` itself: what a process of its own is started from. */
 const entries: Readonly<Record<string, string>> = {
   'view-server': 'src/runner/fuse/main.ts',
-  'look-worker': 'src/runner/input/look-worker.ts',
   action: 'src/action/main.ts',
   post: 'src/action/post.ts',
   'cache-client': 'src/runner/stores/actions-cache/client.ts',
@@ -46,11 +45,11 @@ await build({
   banner: { js: requireBanner },
   chunkNames: '[name]-[hash]',
 });
-// One file, and CommonJS: Node takes a millisecond for each module that it links, and this is what a person waits for. What a command does not need is
+// One file each, and CommonJS: Node takes a millisecond for each module that it links, and this is what a person waits for. What a command does not need is
 // still not evaluated.
 await build({
   ...common,
-  entryPoints: { main: 'src/cli/main.ts' },
+  entryPoints: { main: 'src/cli/main.ts', 'look-worker': 'src/runner/input/look-worker.ts' },
   outExtension: { '.js': '.cjs' },
   format: 'cjs',
   define: { 'import.meta.url': 'layerUrl' },

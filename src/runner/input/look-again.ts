@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { decodeLook, isSealedLook, type SavedLook } from './look.ts';
 import { answer, answerSome, type Sheet } from './look-sheet.ts';
 
@@ -21,7 +21,7 @@ const patienceMs = 500;
 /** The thread's own program: beside this file in the sources, a program of its own in dist/. */
 const program = fileURLToPath(
   new URL(
-    import.meta.url.endsWith('.ts') ? './look-worker.ts' : import.meta.url.replace(/[^/]*$/, 'look-worker.js'),
+    import.meta.url.endsWith('.ts') ? './look-worker.ts' : import.meta.url.replace(/[^/]*$/, 'look-worker.cjs'),
     import.meta.url,
   ),
 );
@@ -48,7 +48,7 @@ export function lookAgain(file: string, threadFrom = worthThreadQuestions): Look
 }
 
 function startThread(bytes: Uint8Array, { counters }: Sheet): void {
-  const worker = new Worker(program, { workerData: { bytes: bytes.buffer, counters }, stdout: false, stderr: false });
+  const worker = new Worker(program, { workerData: { bytes: bytes.buffer, counters }, env: SHARE_ENV });
   // Without it this thread answers all itself.
   worker.on('error', () => undefined);
   worker.unref();

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   mkdirSync,
@@ -175,6 +176,19 @@ describe('a verdict', () => {
     expect(found(root, store)).toBeNull();
     expect(open(root, { store }).verdicts.find('second')).toBeNull();
     expect(open(root, { store }).verdicts.find('third')).toEqual(held);
+  });
+
+  test('holds on files of any time, to the nanosecond', () => {
+    const [root, store] = [scratch(), scratch()];
+    write(root, files);
+    for (const [path, time] of [
+      ['a/one', '@1700000000.123456789'],
+      ['b/three', '@-2.000000001'],
+      ['tool.sh', '@0.999999999'],
+    ] as const)
+      execFileSync('touch', ['-d', time, `${root}/${path}`]);
+    conclude(root, store);
+    expect(found(root, store)).toEqual(held);
   });
 
   test('on so many files that a second thread looks too', () => {
