@@ -1,10 +1,12 @@
 import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from '../node-host.ts';
+import type { RepoPath, RepoReader } from '../host.ts';
 import { readGitFacts, type GitFacts } from '../runner/input/git-facts.ts';
 import { createGit } from '../runner/input/git.ts';
 import { lookAgain, type LookAgain } from '../runner/input/look-again.ts';
 import { lookFile } from '../runner/input/repository.ts';
+import { openGitMemory } from './git-memory.ts';
 import { storeDirectory } from './store-directory.ts';
 
 /** What a run asks the host for before it knows what is to be run: other processors answer while this one reads the Layerfiles. */
@@ -12,6 +14,10 @@ export interface BegunRun {
   readonly facts: Promise<GitFacts>;
   /** What the last check saw of the repository; null where nothing is known. */
   readonly look: LookAgain | null;
+  /** A reader of this repository that may know its Layerfiles from an earlier run. */
+  knowing(reader: RepoReader): RepoReader;
+  /** Keeps for the next run what git has said in this one. */
+  remember(): Promise<void>;
 }
 
 /** Begins a run on the repository at `root`. `store` is the place that a person has given for it. */
@@ -22,9 +28,26 @@ export function beginRun(given: {
   readonly signal: AbortSignal;
 }): BegunRun {
   const { host, signal } = given;
+  const { environment } = host;
   const root = realpathSync(given.root);
-  const facts = readGitFacts({ git: createGit({ cwd: root, env: host.environment }), root, signal });
+  const file = lookFile(join(storeDirectory(given.store, host), 'stats'), root);
+  const look = lookAgain(file);
+  const memory = openGitMemory({ file: `${file}.git`, root, environment, nowMs: host.clock.now() });
+  const facts =
+    memory.facts === null
+      ? readGitFacts({ git: createGit({ cwd: root, env: environment }), root, signal })
+      : Promise.resolve(memory.facts);
   // Whoever awaits it hears of it; a mistake in a Layerfile may come first.
   facts.catch(() => undefined);
-  return { facts, look: lookAgain(lookFile(join(storeDirectory(given.store, host), 'stats'), root)) };
+  let layerfiles: readonly RepoPath[] | null = memory.layerfiles;
+  return {
+    ...{ facts, look },
+    knowing: (reader) => ({
+      ...reader,
+      layerfiles: async () => (layerfiles ??= await reader.layerfiles()),
+    }),
+    async remember() {
+      if (layerfiles !== null) memory.remember({ facts: await facts, layerfiles });
+    },
+  };
 }

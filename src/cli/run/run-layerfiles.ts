@@ -47,7 +47,7 @@ export async function runLayerfiles(given: WhatToRun): Promise<ExitCode> {
   };
   // Meanwhile: what takes another program, or another thread.
   const begun = isRoot() ? beginRun({ store: options.store, root: selection.repository.root, ...context }) : null;
-  const compiled = await compileFetched(selection.repository, {
+  const compiled = await compileFetched(begun?.knowing(selection.repository) ?? selection.repository, {
     compile: { only: selection.only, given: set },
     offline: options.offline,
     env: context.host.environment,
@@ -110,6 +110,7 @@ export async function runLayerfiles(given: WhatToRun): Promise<ExitCode> {
       ...{ ...world.job, endedAt: context.host.clock.now(), outcome },
       ...notes.record(wanted, outcome),
     });
+    if (outcome === 'passed') await begun?.remember();
     return codeOfRun(outcome);
   } finally {
     reporter.close();
