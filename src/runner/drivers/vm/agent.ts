@@ -1,12 +1,34 @@
 import { Buffer } from 'node:buffer';
-import type { Duplex, Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Duplex } from 'node:stream';
+import { Readable } from 'node:stream';
 import { MachineLost, MachineRefused } from '../../driver.ts';
 import type { Field } from '../frames.ts';
 import { encodeFrame, FrameReader } from '../frames.ts';
 import type { ChannelState } from './channel.ts';
 import { Channel } from './channel.ts';
-import { Transfer } from './transfer.ts';
+import { bytesAsText } from './calls.ts';
+import { connectInGuest } from './connection.ts';
+import { unpackGuestTree } from './copy-in.ts';
+import { packGuestTree } from './copy-out.ts';
+import type { FileAttributes, Place } from './guest-files.ts';
+import { findPlace, makeGuestDirectory, readGuestFile, replaceGuestFile } from './guest-files.ts';
+import type { Awakening } from './guest-identity.ts';
+import { awaken } from './guest-identity.ts';
+import {
+  drainViews,
+  freezeMachine,
+  groupsBelow,
+  jobGroups,
+  killGroup,
+  portsOf,
+  processesOf,
+  processName,
+  thawMachine,
+} from './guest-processes.ts';
+import { enterMachine, namespacesFor } from './namespaces.ts';
+import { Session } from './session.ts';
+import type { ViewMounts } from './view-mounts.ts';
+import { mountView } from './view-mounts.ts';
 
 /** What the agent answers with while a request is open. */
 interface Message {
@@ -15,7 +37,7 @@ interface Message {
 }
 
 /** What the agent was asked for cannot be done; the machine is well. */
-export class GuestRefused extends MachineRefused {
+class GuestRefused extends MachineRefused {
   override readonly name = 'GuestRefused';
 }
 
@@ -25,6 +47,9 @@ export interface AgentState {
   /** The part of a frame that has come, in base64. */
   readonly unparsed: string;
   readonly nextId: number;
+  /** The machine's init, as the agent counts processes. */
+  readonly init: number;
+  readonly views: ViewMounts;
 }
 
 /** A command to start: always bash, in a session and a control group of its own. */
@@ -36,13 +61,6 @@ export interface Launch {
   readonly groups: readonly number[];
   /** As bytes: names in a machine need not be text. */
   readonly cwd: Field;
-}
-
-/** Permission bits and owner of what is written. */
-export interface FileAttributes {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
 }
 
 /** How a command ended: wait(2)'s status, and how many of the machine's processes the kernel killed meanwhile for want of memory. */
@@ -79,10 +97,14 @@ export class GuestAgent {
   readonly #gone = Promise.withResolvers<string>();
   readonly #ready = Promise.withResolvers<Message>();
   #next: number;
+  #init: number;
+  #views: ViewMounts;
   #lost: string | null = null;
 
   private constructor(state: AgentState | null) {
     this.#next = state?.nextId ?? 1;
+    this.#init = state?.init ?? -1;
+    this.#views = state?.views ?? { mounts: [], made: 0 };
     if (state !== null) this.#hear(Buffer.from(state.unparsed, 'base64'));
     this.gone = this.#gone.promise;
     this.#open.set(0, (message) => this.#ready.resolve(message));
@@ -115,6 +137,7 @@ export class GuestAgent {
     const first = await Promise.race([agent.#ready.promise, agent.gone]);
     if (typeof first === 'string') throw new MachineLost(first);
     if (first.kind !== 'ready') throw new MachineLost(`the machine did not start: ${first.fields[0]?.toString()}`);
+    agent.#init = numberOf(first.fields[0]);
     return agent;
   }
 
@@ -130,6 +153,8 @@ export class GuestAgent {
       channel: this.#channel.state(),
       unparsed: this.#frames.rest.toString('base64'),
       nextId: this.#next,
+      init: this.#init,
+      views: this.#views,
     };
   }
 
@@ -167,41 +192,39 @@ export class GuestAgent {
 
   /** Kills every process that a job started, and waits until they are gone. */
   async kill(id: number): Promise<void> {
-    await this.#ask('kill', id);
+    using session = this.#session();
+    await killGroup(session, `${jobGroups}/${id}`);
   }
 
   /** The processes that live in the machine because of jobs, also of jobs whose bash has ended, by name. */
   async jobs(): Promise<readonly { readonly id: number; readonly process: string }[]> {
-    const fields = await this.#ask('jobs');
-    return Array.from({ length: fields.length / 2 }, (_, at) => ({
-      id: Number(fields[2 * at]?.toString()),
-      process: fields[2 * at + 1]?.toString() ?? '',
-    }));
+    using session = this.#session();
+    const living: { readonly id: number; readonly process: string }[] = [];
+    for (const group of await groupsBelow(session, jobGroups)) {
+      for (const pid of await processesOf(session, `${jobGroups}/${group}`))
+        living.push({ id: Number(group), process: await processName(session, pid) });
+    }
+    return living;
   }
 
   /** TCP ports that a job's processes listen on now, ascending. */
   async ports(id: number): Promise<readonly number[]> {
-    const [tcp, tcp6, ...inodes] = await this.#ask('ports', id);
-    const own = new Set(inodes.map(String));
-    const ports = new Set<number>();
-    for (const line of `${tcp?.toString()}\n${tcp6?.toString()}`.split('\n')) {
-      const columns = line.trim().split(/\s+/);
-      const port = Number.parseInt(columns[1]?.split(':').at(-1) ?? '', 16);
-      if (columns[3] === '0A' && own.has(columns[9] ?? '')) ports.add(port);
-    }
-    return [...ports].sort((a, b) => a - b);
+    using session = this.#session();
+    return await portsOf(session, await processesOf(session, `${jobGroups}/${id}`));
   }
 
   // The whole machine
 
   /** Stops every process of the machine, its init included; resolves when all stand still. The agent itself and the views are served on. */
   async freeze(): Promise<void> {
-    await this.#ask('freeze');
+    using session = this.#session();
+    await freezeMachine(session);
   }
 
   /** Lets the machine's processes go on. */
   async thaw(): Promise<void> {
-    await this.#ask('thaw');
+    using session = this.#session();
+    await thawMachine(session);
   }
 
   /**
@@ -209,27 +232,23 @@ export class GuestAgent {
    * (of `FusePort`): replies and notifications.
    */
   async drain(sentBytes: number): Promise<void> {
-    await this.#ask('drain', sentBytes);
+    using session = this.#session();
+    await drainViews(session, sentBytes);
   }
 
   /** Writes everything that waits for the disk. */
   async sync(): Promise<void> {
-    await this.#ask('sync');
+    using session = this.#session();
+    await session.call('sync');
   }
 
   /**
-   * Makes a restored machine one of its own, before anything in it is thawed: clock, entropy (mixed in and the generator reseeded at once), host name and
-   * /etc/machine-id. Whoever restores kills the machine where this fails.
+   * Makes a restored machine one of its own, before anything in it is thawed: clock, entropy, host name and /etc/machine-id. Whoever restores kills the
+   * machine where this fails.
    */
-  async wake(options: {
-    readonly unixNs: bigint;
-    /** 64 random bytes. */
-    readonly entropy: Uint8Array;
-    readonly hostname: string;
-    /** 32 hex digits. */
-    readonly machineId: string;
-  }): Promise<void> {
-    await this.#ask('wake', String(options.unixNs), options.entropy, options.hostname, options.machineId);
+  async wake(given: Awakening): Promise<void> {
+    using session = this.#session();
+    await awaken(session, given);
   }
 
   // Files. Paths are bytes; a leading `/` is the machine's root, which no link leads out of.
@@ -238,32 +257,34 @@ export class GuestAgent {
   async resolve(path: Field): Promise<{
     readonly path: Buffer;
     readonly kind: 'file' | 'directory' | 'other' | null;
-    readonly ancestors: readonly { readonly mode: number; readonly uid: number; readonly gid: number }[];
+    readonly ancestors: readonly FileAttributes[];
   }> {
-    const [found, kind, ...attributes] = await this.#ask('resolve', path);
-    const numbers = attributes.map(numberOf);
-    const ancestors = Array.from({ length: numbers.length / 3 }, (_, at) => ({
-      mode: numbers[3 * at] ?? 0,
-      uid: numbers[3 * at + 1] ?? 0,
-      gid: numbers[3 * at + 2] ?? 0,
-    }));
-    return { path: found ?? Buffer.from(path as string), kind: kindOf(kind?.toString() ?? ''), ancestors };
+    using session = await this.#inMachine();
+    const place = await findPlace(session, path);
+    return {
+      path: Buffer.from(place.path, 'latin1'),
+      kind: kindOf(place),
+      ancestors: place.ancestors.map(({ mode, uid, gid }) => ({ mode, uid, gid })),
+    };
   }
 
   /** A file's content. */
   async read(path: Field): Promise<Buffer> {
-    const [bytes] = await this.#ask('read', path);
-    return bytes ?? Buffer.alloc(0);
+    using session = await this.#inMachine();
+    return await readGuestFile(session, bytesAsText(path));
   }
 
   /** Replaces or makes a file, at once. */
   async write(path: Field, content: Field, attributes: FileAttributes): Promise<void> {
-    await this.#ask('write', path, content, attributes.mode, attributes.uid, attributes.gid);
+    using session = await this.#inMachine();
+    const place = await findPlace(session, path);
+    await replaceGuestFile(session, { path: place.path, content, attributes });
   }
 
   /** Makes a directory and those above it, where they are missing, all with these attributes. */
   async makeDirectory(path: Field, attributes: FileAttributes): Promise<void> {
-    await this.#ask('mkdir', path, attributes.mode, attributes.uid, attributes.gid);
+    using session = await this.#inMachine();
+    await makeGuestDirectory(session, await findPlace(session, path), attributes);
   }
 
   /**
@@ -271,20 +292,30 @@ export class GuestAgent {
    * Null where nothing is. Does not descend into other file systems. The archive is destroyed with the reason where it cannot be whole.
    */
   async copyOut(path: Field): Promise<{ readonly kind: 'directory' | 'file'; readonly archive: Readable } | null> {
-    const { transfer, kind, done } = this.#transfer('copy-out', path);
-    const found = await kind;
-    if (found !== 'directory' && found !== 'file') return null;
-    void done.then(
-      () => transfer.end(),
-      () => {},
-    );
-    return { kind: found, archive: transfer };
+    const session = await this.#inMachine();
+    const place = await findPlace(session, path).catch((error: unknown) => {
+      session[Symbol.dispose]();
+      throw error;
+    });
+    const kind = kindOf(place);
+    if (kind === null) session[Symbol.dispose]();
+    if (kind === null) return null;
+    const archive = Readable.from(packGuestTree(session, place), { objectMode: false, highWaterMark: 1 << 20 });
+    archive.once('close', () => session[Symbol.dispose]());
+    archive.on('error', () => {});
+    return { kind: kind === 'directory' ? kind : 'file', archive };
   }
 
   /** Unpacks a tar archive (pax or GNU) below a path, which is made where it is missing, over what is there. */
   async copyIn(path: Field, archive: Readable): Promise<void> {
-    const { transfer, done } = this.#transfer('copy-in', path);
-    await Promise.all([done, pipeline(archive, transfer, { end: true })]);
+    try {
+      using session = await this.#inMachine();
+      const place = await findPlace(session, path);
+      await makeGuestDirectory(session, place, { mode: 0o775, uid: 0, gid: 0 });
+      await unpackGuestTree(session, { at: place.path, archive });
+    } finally {
+      archive.destroy();
+    }
   }
 
   /**
@@ -293,53 +324,66 @@ export class GuestAgent {
    * copied in, so read, and what the view served shows as read.
    */
   async addView(ordinal: number, destination: Field): Promise<'mounted' | 'copied'> {
-    const [how] = await this.#ask('view', ordinal, destination);
-    return how?.toString() === 'copied' ? 'copied' : 'mounted';
+    using session = this.#session();
+    const { how, known } = await mountView(session, {
+      ...{ known: this.#views, namespaces: await namespacesFor(session, this.#init), init: this.#init },
+      ...{ ordinal, destination: bytesAsText(destination) },
+    });
+    this.#views = known;
+    return how;
   }
 
-  /** Connects to a TCP port on the machine's loopback. Rejects with `GuestRefused` where nothing listens. */
+  /** Connects to a TCP port on the machine's loopback. Rejects with `MachineRefused` where nothing listens. */
   async connect(port: number): Promise<Duplex> {
-    const { transfer, kind } = this.#transfer('connect', port);
-    await kind;
-    return transfer;
+    const reader = this.#spawn();
+    const writer = this.#session();
+    try {
+      return await connectInGuest({ reader: reader.session, writer, readerPid: await reader.pid }, port);
+    } catch (error) {
+      for (const session of [reader.session, writer]) session[Symbol.dispose]();
+      throw error;
+    }
   }
 
-  /** A request with a stream of bytes both ways. `kind`: the agent's first word about it; `done`: its last, or why it failed, as the stream has it too. */
-  #transfer(
-    what: string,
-    ...fields: readonly Field[]
-  ): { readonly transfer: Transfer; readonly kind: Promise<string>; readonly done: Promise<void> } {
+  #session(): Session {
+    return this.#spawn().session;
+  }
+
+  async #inMachine(): Promise<Session> {
+    const session = this.#session();
+    await session.run(enterMachine(this.#init)).catch((error: unknown) => {
+      session[Symbol.dispose]();
+      throw error;
+    });
+    return session;
+  }
+
+  /** A new child of the agent's. */
+  #spawn(): { readonly session: Session; readonly pid: Promise<number> } {
     if (this.#lost !== null) throw new MachineLost(this.#lost);
     const id = this.#next++;
-    const kind = Promise.withResolvers<string>();
-    const done = Promise.withResolvers<void>();
-    for (const promise of [kind.promise, done.promise]) promise.catch(() => {});
-    const transfer = new Transfer((what, field) => {
-      if (this.#open.has(id)) this.#send([id, what, field]);
+    const pid = Promise.withResolvers<number>();
+    pid.promise.catch(() => {});
+    const session = new Session({
+      send: (bytes) => this.#send([id, 'input', bytes]),
+      end: () => {
+        if (this.#open.delete(id)) this.#send([id, 'kill']);
+      },
     });
-    transfer.on('error', () => {});
-    const failed = (error: Error): void => {
+    const over = (why: Error): void => {
       this.#open.delete(id);
-      kind.reject(error);
-      done.reject(error);
-      transfer.destroy(error);
+      session.ended(why);
+      pid.reject(why);
     };
-    this.#open.set(id, ({ kind: word, fields: [first] }) => {
-      if (word === 'kind') kind.resolve(first?.toString() ?? '');
-      if (word === 'data' && first !== undefined) transfer.came(first);
-      if (word === 'took') transfer.took(numberOf(first));
-      if (word === 'error') failed(new GuestRefused(first?.toString() ?? word));
-      if (word !== 'ok') return;
-      this.#open.delete(id);
-      transfer.push(null);
-      done.resolve();
+    this.#open.set(id, ({ kind, fields: [first] }) => {
+      if (kind === 'started') pid.resolve(numberOf(first));
+      if (kind === 'output' && first !== undefined) session.heard(first);
+      if (kind === 'failed') over(new GuestRefused(first?.toString() ?? kind));
+      if (kind === 'exit') over(new GuestRefused('what worked on it has died'));
     });
-    void this.gone.then((why) => failed(new MachineLost(why)));
-    transfer.once('close', () => {
-      if (this.#open.delete(id)) this.#send([id, 'end', 1]);
-    });
-    this.#send([id, what, ...fields]);
-    return { transfer, kind: kind.promise, done: done.promise };
+    void this.gone.then((why) => over(new MachineLost(why)));
+    this.#send([id, 'spawn', '', '']);
+    return { session, pid: pid.promise };
   }
 
   #launch(fields: readonly Field[], output: (chunk: Uint8Array) => void): Job {
@@ -398,7 +442,7 @@ export class GuestAgent {
       const message = { kind: kind?.toString() ?? '', fields };
       const listener = this.#open.get(id);
       if (listener !== undefined) listener(message);
-      else if (['output', 'exit'].includes(message.kind))
+      else if (message.kind === 'output' || (message.kind === 'exit' && fields.length > 1))
         this.#early.set(id, [...(this.#early.get(id) ?? []), message]);
     }
   }
@@ -408,9 +452,9 @@ function numberOf(field: Buffer | undefined): number {
   return Number(field?.toString() ?? 0);
 }
 
-function kindOf(kind: string): 'file' | 'directory' | 'other' | null {
-  if (kind === 'file' || kind === 'directory') return kind;
-  return kind === '' ? null : 'other';
+function kindOf({ stat }: Place): 'file' | 'directory' | 'other' | null {
+  if (stat === null) return null;
+  return stat.kind === 'file' || stat.kind === 'directory' ? stat.kind : 'other';
 }
 
 function launchFields(launch: Launch): readonly Field[] {

@@ -67,8 +67,7 @@ static void send_frame(const char *id, const char *kind, const struct bytes *fie
   put_field(&frame, id, -1);
   put_field(&frame, kind, -1);
   put(&frame, fields->at, fields->length);
-  if (sink < 0) channel_send(&agent, frame.at, frame.length);
-  else if (!write_all(sink, frame.at, frame.length)) _exit(1);
+  channel_send(&agent, frame.at, frame.length);
   release(&frame);
 }
 
@@ -94,8 +93,6 @@ void answer_text(const char *id, const char *kind, const char *format, ...) {
   answer(id, kind, 1, text, -1L);
   free(text);
 }
-
-void answer_bytes(const char *id, const char *kind, const struct bytes *fields) { send_frame(id, kind, fields); }
 
 int parse(struct bytes *from, struct request *request, size_t *size) {
   if (from->length < 4 || from->length < 4 + (size_t)get32(from->at)) return 0;

@@ -56,7 +56,6 @@ long number(const struct request *request, int field);
 // An answer: `answer(id, "ok", 2, a, lengthA, b, lengthB)`; a length of -1 measures a text.
 void answer(const char *id, const char *kind, int fields, ...);
 void answer_text(const char *id, const char *kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void answer_bytes(const char *id, const char *kind, const struct bytes *encoded_fields);
 void put_field(struct bytes *to, const char *at, long length);
 
 // ---- channel.c: a stream to the host that outlives connections, see channel.ts
@@ -89,8 +88,6 @@ struct source {
 void watch(struct source *source);
 void unwatch(struct source *source);
 extern struct channel agent;
-extern int sink;    // where a worker writes its frames; -1 in the agent itself, which sends them
-void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 int write_all(int fd, const void *at, size_t length);
 int read_file(int directory, const char *path, struct bytes *to);
 int write_file(const char *path, const char *text);
@@ -101,21 +98,15 @@ extern int machine_init, init_socket;    // its process id, as the agent sees it
 int init_is_up(int fd);
 extern int own_pids, machine_pids, machine_mounts, machine_cgroups, own_mounts;
 const char *start_machine(void);    // null, or why not
-void enter_machine(void);           // root, mounts and control groups; a worker's
-void say_in_etc(const char *name, const char *text);    // in a file that no disk holds
 int modprobe(int count, char **arguments);
 
-// ---- workers.c: what takes time or touches files, each in a process of its own
+// ---- children.c, calls.c
 
-void apart(void (*work)(const struct request *), const struct request *request);
-void feed_worker(const struct request *request);    // `data`, `took` and `end` of a stream
-// A worker's end of a stream: at most `window` bytes are under way that the other side has not taken.
-void send_data(const struct request *request, const char *at, size_t length);
-int receive_data(struct bytes *to);    // 0 at its end
-void tell_taken(const struct request *request, size_t length);
-extern struct bytes worker_input;
-extern size_t worker_untaken;
-enum { stream_window = 1 << 20 };
+void spawn(const struct request *request);
+void feed_child(const struct request *request);
+void kill_child(const struct request *request);
+void child_ended(int pid, int status);
+void perform_calls(void) __attribute__((noreturn));
 
 // ---- jobs.c, terminal.c
 
@@ -127,35 +118,8 @@ void attach_job(const struct request *request);
 void job_ended(int pid, int status);
 int open_terminal(char *name, size_t room);    // the master; the name of its other end
 void set_size(int terminal, long columns, long rows);
-void kill_job(const struct request *request);
-void processes_of(const char *group, void (*each)(const char *pid, void *), void *with);
-void list_jobs(const struct request *request);
-void list_ports(const struct request *request);
-void freeze(const struct request *request);
 
-// ---- files.c, archive.c, views.c, fuse.c, wake.c, connections.c
+// ---- fuse.c
 
-struct place {
-  char path[4096];
-  char kind;    // d, f, l, o, or 0 where nothing is
-  struct stat above[256];
-  int ancestors;
-};
-void find(const char *path, struct place *place);
-void make_path(char *path, mode_t mode, uid_t uid, gid_t gid);
-void remove_tree(int directory, const char *name);
-void resolve(const struct request *request);
-void read_whole(const struct request *request);
-void replace_file(const struct request *request);
-void make_directories(const struct request *request);
-void copy_out(const struct request *request);
-void copy_in(const struct request *request);
-void add_view(const struct request *request);
 const char *start_fuse(void);
 extern int pump_process;
-void drain(const struct request *request);
-void wake(const struct request *request);
-void new_identity(const char *hostname, const char *machine_id);
-void synchronize(const struct request *request);
-void connect_to(const struct request *request);
-void connection_data(const struct request *request);

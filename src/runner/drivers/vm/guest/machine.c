@@ -71,11 +71,34 @@ static void raise_network(void) {
 }
 
 // A file of the machine's that lies in no layer: what it says belongs to the guest.
-void say_in_etc(const char *name, const char *text) {
+static void say_in_etc(const char *name, const char *text) {
   char path[64];
   snprintf(path, sizeof path, "/etc/%s", name);
   close(open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   write_file(path, text);
+}
+
+// `machine_id`: 32 hex digits; a new one where it is empty. The kernel's boot id is covered by a new one, too.
+static void new_identity(const char *hostname, const char *machine_id) {
+  const char *const uuids = "/proc/sys/kernel/random/uuid";
+  struct bytes boot = {0}, machine = {0};
+  char text[200], *to = text;
+  sethostname(hostname, strlen(hostname));
+  snprintf(text, sizeof text, "%s\n", hostname);
+  say_in_etc("hostname", text);
+  snprintf(text, sizeof text, "127.0.0.1 localhost %s\n::1 localhost\n", hostname);
+  say_in_etc("hosts", text);
+  read_file(AT_FDCWD, uuids, &boot);
+  put(&boot, "", 1);
+  say_in_etc("boot_id", boot.at);
+  read_file(AT_FDCWD, uuids, &machine);
+  put(&machine, "", 1);
+  for (const char *from = *machine_id ? machine_id : machine.at; *from; from++)
+    if (*from != '-' && *from != '\n') *to++ = *from;
+  memcpy(to, "\n", 2);
+  say_in_etc("machine-id", text);
+  release(&boot);
+  release(&machine);
 }
 
 static void cover_file(const char *name, const char *text) {
@@ -260,10 +283,6 @@ const char *start_machine(void) {
   if (machine_pids < 0 || machine_mounts < 0 || machine_cgroups < 0) return problem("namespaces");
   if (setns(own_pids, CLONE_NEWPID)) return problem("namespaces");
   return NULL;
-}
-
-void enter_machine(void) {
-  if (setns(machine_cgroups, CLONE_NEWCGROUP) || setns(machine_mounts, CLONE_NEWNS)) fail("the machine is gone");
 }
 
 // The kernel asks for a module by a name or an alias, as modprobe(8) takes it: `-q -- NAME`.

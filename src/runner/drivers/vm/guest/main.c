@@ -4,11 +4,9 @@
 #include <sys/wait.h>
 
 struct channel agent;
-int sink = -1;
 static struct source *sources;
 static struct bytes incoming;
 static const char *broken;    // why there is no machine
-static const char *current;   // the request that a worker works on
 
 void watch(struct source *source) {
   source->next = sources;
@@ -56,30 +54,12 @@ int write_file(const char *path, const char *text) {
   return done;
 }
 
-// Ends a worker; its request is answered with what went wrong.
-void fail(const char *format, ...) {
-  char text[8192];
-  va_list list;
-  va_start(list, format);
-  vsnprintf(text, sizeof text, format, list);
-  va_end(list);
-  answer_text(current ? current : "0", "error", "%s", text);
-  _exit(0);
-}
-
 static const struct verb {
   const char *name;
-  void (*here)(const struct request *);
-  void (*apart)(const struct request *);
+  void (*work)(const struct request *);
 } verbs[] = {
-  {"exec", start_job, NULL},          {"terminal", start_job, NULL},  {"type", type_into, NULL},
-  {"size", resize_terminal, NULL},    {"attach", attach_job, NULL},   {"kill", NULL, kill_job},
-  {"jobs", NULL, list_jobs},          {"ports", NULL, list_ports},    {"freeze", NULL, freeze},
-  {"thaw", NULL, freeze},             {"data", feed_worker, NULL},    {"took", feed_worker, NULL},
-  {"end", feed_worker, NULL},         {"resolve", NULL, resolve},     {"read", NULL, read_whole},
-  {"write", NULL, replace_file},      {"mkdir", NULL, make_directories}, {"copy-out", NULL, copy_out},
-  {"copy-in", NULL, copy_in},         {"view", NULL, add_view},       {"drain", NULL, drain},
-  {"sync", NULL, synchronize},        {"wake", NULL, wake},           {"connect", NULL, connect_to},
+  {"exec", start_job},     {"terminal", start_job}, {"type", type_into},   {"size", resize_terminal},
+  {"attach", attach_job},  {"spawn", spawn},        {"input", feed_child}, {"kill", kill_child},
 };
 
 static void handle(const struct request *request) {
@@ -89,9 +69,7 @@ static void handle(const struct request *request) {
   }
   for (size_t at = 0; at < sizeof verbs / sizeof *verbs; at++) {
     if (strcmp(verbs[at].name, request->what) != 0) continue;
-    current = request->id;
-    if (verbs[at].here) verbs[at].here(request);
-    else apart(verbs[at].apart, request);
+    verbs[at].work(request);
     return;
   }
   answer_text(request->id, "error", "unknown request %s", request->what);
@@ -114,7 +92,7 @@ static void greeted(struct channel *channel, int resumed) {
   incoming.length = 0;
   detach_jobs();
   if (broken) answer("0", "failed", 1, broken, -1L);
-  else if (init_socket < 0) answer("0", "ready", 0);
+  else if (init_socket < 0) answer_text("0", "ready", "%d", machine_init);
 }
 
 static void init_said(struct source *source, short events) {
@@ -124,7 +102,7 @@ static void init_said(struct source *source, short events) {
   close(source->fd);
   init_socket = -1;
   // To a host that has not come yet it is said when it does.
-  if (agent.session != 0) answer("0", "ready", 0);
+  if (agent.session != 0) answer_text("0", "ready", "%d", machine_init);
 }
 
 static void reap(struct source *source, short events) {
@@ -133,7 +111,8 @@ static void reap(struct source *source, short events) {
   while (read(source->fd, &ignored, sizeof ignored) > 0) continue;
   int status, pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    job_ended(pid, status);    // of a worker, the end of its pipe is the end
+    job_ended(pid, status);
+    child_ended(pid, status);
     // Without its init there is no machine, and reads of views that are not served must not look like answers: the kernel gives up with its first process.
     if (pid == machine_init || pid == pump_process) _exit(1);
   }
@@ -144,7 +123,7 @@ static void serve(void) {
   static struct pollfd polled[most];
   static struct source *of[most];
   for (;;) {
-    int count = 1, full = channel_room(&agent) < stream_window;
+    int count = 1, full = channel_room(&agent) < 1 << 20;
     short wanted = channel_wants(&agent);
     polled[0] = (struct pollfd){agent.away ? -1 : agent.port, wanted, 0};
     for (struct source *at = sources; at && count < most; at = at->next) {

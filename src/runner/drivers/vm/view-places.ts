@@ -1,0 +1,38 @@
+import { descriptorsOf, linksOf, machineGroup, processesOf } from './guest-processes.ts';
+import { readGuestFile } from './guest-files.ts';
+import type { Session } from './session.ts';
+
+/** Whether a path lies below another, or is it. */
+export function isWithin(path: string, above: string): boolean {
+  return path === above || path.startsWith(above === '/' ? above : `${above}/`);
+}
+
+/** Whether a view cannot be mounted over a destination: it is the root, a process uses it, or it holds mounts that an overlay would hide. */
+export async function mustBeCopied(
+  session: Session,
+  given: {
+    readonly destination: string;
+    /** Where views are mounted. */
+    readonly destinations: readonly string[];
+    readonly init: number;
+  },
+): Promise<boolean> {
+  const { destination, destinations, init } = given;
+  if (destination === '/') return true;
+  const mountinfo = (await readGuestFile(session, `/proc/${init}/mountinfo`)).toString('latin1');
+  const hidden = mountPoints(mountinfo).filter((point) => point !== destination && isWithin(point, destination));
+  if (hidden.some((point) => !destinations.includes(point))) return true;
+  const pids = await processesOf(session, machineGroup);
+  const places = pids.flatMap((pid) => [`/proc/${pid}/cwd`, `/proc/${pid}/root`]);
+  const used = [...(await linksOf(session, places)), ...(await descriptorsOf(session, pids))];
+  return used.some((path) => isWithin(path, destination));
+}
+
+/** Mount points of /proc/PID/mountinfo (proc(5)), with what it writes as octal as it is. */
+export function mountPoints(mountinfo: string): readonly string[] {
+  return mountinfo.split('\n').flatMap((line) => {
+    const point = line.split(' ')[4];
+    if (point === undefined) return [];
+    return [point.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))];
+  });
+}
