@@ -137,6 +137,8 @@ export function createActionReporter(
       case 'runnerSplit':
       case 'machineStarting':
       case 'machineReady':
+      case 'machineHibernated':
+      case 'machineWoken':
         return;
       case 'runEnded':
         // Steps that were stopped have no end of their own.

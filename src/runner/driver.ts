@@ -63,6 +63,8 @@ export interface MachineSpec {
   readonly directorySeconds?: number | null;
   readonly memoryBytes: number | null;
   readonly network: 'outward' | 'none';
+  /** How many machines this run begins from this very stack, where that is known: the copies of a SPLIT. */
+  readonly forks?: number;
   /** An empty directory on the store's file system, the machine's own: uppers and scratch live there. */
   readonly directory: string;
 }
@@ -182,6 +184,11 @@ export interface Machine extends AsyncDisposable {
     readonly fault: string | null;
     readonly state: Kept;
   }>;
+  /**
+   * Ends the machine and keeps its state with all that runs in it, as `endStep` does: a machine that is booted on that stack goes on where this one stood.
+   * Where the state cannot be kept, the machine goes on itself. Null where the driver saves no memory.
+   */
+  readonly hibernate: (() => ReturnType<Machine['endStep']>) | null;
   /** Connects a TCP stream to a port on the machine's loopback (EXPOSE and its proxy). */
   connect(port: number): Promise<import('node:stream').Duplex>;
 }

@@ -59,6 +59,9 @@ export type Event =
     }
   | { readonly kind: 'machineStarting'; readonly runner: RunnerName; readonly from: InstanceId | null }
   | { readonly kind: 'machineReady'; readonly runner: RunnerName; readonly durationMs: number }
+  /** It takes no processor and no memory until it is woken. */
+  | { readonly kind: 'machineHibernated'; readonly runner: RunnerName; readonly durationMs: number }
+  | { readonly kind: 'machineWoken'; readonly runner: RunnerName; readonly durationMs: number }
   | {
       readonly kind: 'stepStarted';
       readonly step: StepName;

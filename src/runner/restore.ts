@@ -2,6 +2,7 @@ import { createBench, sleep, type Bench } from './bench.ts';
 import type { Chain } from './chain.ts';
 import type { RunContext } from './context.ts';
 import { StateUnusable, type Machine, type MachineSpec, type StackEntry } from './driver.ts';
+import { isWorking } from './instruction.ts';
 import type { Position } from './position.ts';
 import type { StartState } from './repeat.ts';
 import { directorySeconds, withDirectorySeconds } from './directory-time.ts';
@@ -91,6 +92,7 @@ export async function openMachine(
     directorySeconds: persistent ? seconds : null,
     memoryBytes: cappedMemory(context),
     network: ports.network,
+    forks: forksAt(from, chain),
     directory: await ports.store.directory(),
   });
   if ('unusable' in booted) return { kind: 'again', before: from.next - 1, note: null, reason: booted.unusable };
@@ -138,6 +140,12 @@ async function bootOrNot(
 /** Whether a CACHE comes at or after a step: a machine takes for saved what was when it was booted. */
 export function isCacheAhead(next: number, { steps }: Chain): boolean {
   return steps.slice(next).some(({ step }) => step.kind === 'cache');
+}
+
+/** How many copies begin at a position: all, where nothing has been done since the SPLIT. */
+function forksAt({ split, next }: Position, { steps }: Chain): number {
+  const done = steps.slice(0, next).findLast(({ step }) => isWorking(step) || step.kind === 'split');
+  return split !== null && done?.step.kind === 'split' ? split.count : 1;
 }
 
 /** MEMORY in force, or all that the host has, with a warning. */

@@ -27,7 +27,7 @@ export interface Held {
 
 /** Something beside the snapshots. `unused`: nothing refers to it, it goes when the runs that live now have ended. */
 export interface Side {
-  readonly kind: 'base' | 'blobs' | 'mirror' | 'stats' | 'unused' | 'older format' | 'database';
+  readonly kind: 'base' | 'guest' | 'blobs' | 'mirror' | 'stats' | 'unused' | 'older format' | 'database';
   /** Relative to the store's directory. */
   readonly path: string;
   readonly bytes: number;

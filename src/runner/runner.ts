@@ -91,14 +91,17 @@ async function workOn(stop: number, { skipped, context, claims }: Going): Promis
     await report(skipped, resume + 1, context);
   }
   unkeptReasons(trail, { resume, reasons });
+  let wakes = false;
   for (;;) {
     const end = await session({
       trail: trail.slice(0, resume + 1),
       context,
       claims,
       stop,
+      wakes,
       reason: (index) => reasons.get(index) ?? null,
     });
+    wakes = end.kind === 'button' && end.hibernated;
     switch (end.kind) {
       case 'done':
         return { kind: 'done', trail: end.trail, ran: true };

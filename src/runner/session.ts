@@ -5,6 +5,7 @@ import { keepFailure } from './failure.ts';
 import type { RunContext } from './context.ts';
 import type { Exit, Kept, Machine } from './driver.ts';
 import { MachineLost } from './driver.ts';
+import { hibernate } from './hibernate.ts';
 import { isWorking } from './instruction.ts';
 import { keyStep, secretsInForce } from './lookup.ts';
 import { stepName } from './names.ts';
@@ -23,7 +24,13 @@ import { publishVolumes } from './volumes.ts';
 export type SessionEnd =
   | { readonly kind: 'done'; readonly trail: readonly Position[] }
   /** At an open BUTTON: the machine is gone, its state is kept where it could be. */
-  | { readonly kind: 'button'; readonly trail: readonly Position[]; readonly chainStep: ChainStep }
+  | {
+      readonly kind: 'button';
+      readonly trail: readonly Position[];
+      readonly chainStep: ChainStep;
+      /** With all that ran in it: to be woken. */
+      readonly hibernated: boolean;
+    }
   | GoBack
   /** After a WAIT: a new machine sees what has been saved meanwhile. */
   | { readonly kind: 'renew'; readonly trail: readonly Position[] }
@@ -39,6 +46,8 @@ export interface SessionStart {
   readonly claims: Claims;
   /** Stop before this step. */
   readonly stop: number;
+  /** The machine was hibernated in this run. */
+  readonly wakes?: boolean;
   /** Why a step runs that comes before anything else did. */
   readonly reason: (index: number) => string | null;
 }
@@ -62,8 +71,12 @@ export async function session(start: SessionStart): Promise<SessionEnd> {
 async function sessionInSlot(start: SessionStart, slot: { release: () => void }): Promise<SessionEnd> {
   const { context } = start;
   const begin = await startState(start);
+  const { clock } = context.ports;
+  const beganMs = clock.now();
   const opened = await openMachine(start.trail, context, begin);
   if (opened.kind !== 'open') return opened;
+  if (start.wakes === true)
+    context.emit({ kind: 'machineWoken', runner: context.runner, durationMs: clock.now() - beganMs });
   await using machine = opened.machine;
   // The very object, not a copy: it learns of trees.
   return await work(start, Object.assign(opened, { machine, slot, begin, begins: start.trail.at(-1)?.next ?? 0 }));
@@ -108,7 +121,8 @@ async function work(start: SessionStart, machinery: Machinery): Promise<SessionE
     if (!chainStep || position.next >= stop) break;
     if (!isWorking(chainStep.step)) {
       const steered = steer(chainStep, position, context);
-      if (steered.kind === 'button') return { kind: 'button', trail, chainStep };
+      if (steered.kind === 'button')
+        return { kind: 'button', chainStep, ...(await hibernate(trail, { machinery, context })) };
       if (steered.kind === 'wait') {
         const ids = steered.step.layers.map((one) => one.id);
         emit({ kind: 'waiting', runner, for: ids });

@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -223,11 +232,22 @@ describe('a machine that is kept with its memory', { timeout: 400_000 }, () => {
     if (top?.kind !== 'machine') throw new Error('no memory was kept');
     const shared = [...sharedImages(), ...readdirSync(top.directory).map((name) => join(top.directory, name))];
     const before = shared.map(digest);
-    const forks = await Promise.all([1, 2].map(() => stage.boot(stack)));
+    const forks = await Promise.all([1, 2].map(() => stage.boot(stack, { forks: 3 })));
+    // One file was made of the chain for them; then somebody writes to it.
+    const [flat = ''] = readdirSync(stage.directory, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('forked/image'))
+      .map((path) => join(stage.directory, path));
+    expect(processesThatMap(flat)).toBe(2);
     for (const fork of forks) await shell(fork, 'head -c 30000000 /dev/urandom > /dev/shm/x; cp /dev/shm/x /root/x');
     for (const fork of forks) await keep(fork);
     await stage.endAll();
     expect(shared.map(digest)).toEqual(before);
+    writeFileSync(flat, Buffer.alloc(memoryBytes, 1));
+    const third = await stage.boot(stack, { forks: 3 });
+    expect(await shell(third, 'cat /f')).toBe('1\n');
+    expect(stage.warnings.at(-1)).toContain('written to');
+    expect(existsSync(flat)).toBe(false);
+    await stage.endAll();
     for (const name of readdirSync(top.directory)) {
       const path = join(top.directory, name);
       const whole = readFileSync(path);
@@ -284,6 +304,18 @@ function sharedImages(): readonly string[] {
     .filter((path) => path.endsWith('/image'))
     .map((path) => join(booted, path))
     .filter((path) => statSync(path, { throwIfNoEntry: false })?.size === memoryBytes);
+}
+
+function processesThatMap(path: string): number {
+  const maps = readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    try {
+      return [readFileSync(`/proc/${pid}/maps`, 'latin1')];
+    } catch {
+      return [];
+    }
+  });
+  return maps.filter((text) => text.includes(path)).length;
 }
 
 function digest(path: string): string {

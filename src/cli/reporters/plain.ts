@@ -79,6 +79,8 @@ export function createPlainReporter(terminal: Terminal): Reporter {
       case 'runnerEnded':
       case 'machineStarting':
       case 'machineReady':
+      case 'machineHibernated':
+      case 'machineWoken':
         return;
     }
   };

@@ -139,6 +139,8 @@ export function createTtyReporter(terminal: Terminal, clock: Clock): Reporter {
         return;
       case 'runStarted':
       case 'machineReady':
+      case 'machineHibernated':
+      case 'machineWoken':
         break;
     }
     draw();

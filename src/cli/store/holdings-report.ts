@@ -100,6 +100,7 @@ const tierTexts: { readonly [T in Tier]: string } = {
 
 const sideTexts: { readonly [K in Side['kind']]: string } = {
   base: 'base machines',
+  guest: 'what virtual machines begin from: disks, and machines that have booted',
   blobs: 'copies of changed files',
   mirror: 'mirrors of cloned repositories',
   stats: 'known hashes of files',
@@ -136,7 +137,9 @@ export function useLines(use: Use): readonly string[] {
     'Beside them:',
     shown.map(({ kind, bytes, count, spareBytes }) => {
       const number = kind === 'base' || kind === 'mirror' ? `${count} ` : '';
-      const spare = kind === 'base' && spareBytes > 0 ? ` (${sizeText(spareBytes)} of it no name stands for)` : '';
+      const what = kind === 'base' ? 'no name stands for' : 'nothing stands on';
+      const isTold = (kind === 'base' || kind === 'guest') && spareBytes > 0;
+      const spare = isTold ? ` (${sizeText(spareBytes)} of it ${what})` : '';
       return row(bytes, `${number}${sideTexts[kind]}${spare}`);
     }),
   );

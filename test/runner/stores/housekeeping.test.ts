@@ -124,3 +124,41 @@ it('remembers how the last runs of a repository ended, each repository its own',
   expect(await store.lastRun(1)).toBeNull();
   expect((await store.holdings()).roots.get('here')).toBe('/here');
 });
+
+it('counts what virtual machines begin from, and spares what a snapshot stands on', async () => {
+  const directory = scratch();
+  const guests = join(directory, 'bases/guests');
+  const digest = (letter: string): string => letter.repeat(64);
+  const write = (path: string, text: string): void => {
+    mkdirSync(join(path, '..'), { recursive: true });
+    writeFileSync(path, text);
+  };
+  const record = (parent: string | null, disk: string): string =>
+    `{"sha256":"","record":\n${JSON.stringify({ parent, identity: { disk, initramfs: digest('i') } })}\n}\n`;
+  for (const [name, disk] of [
+    ['a', digest('1')],
+    ['b', digest('2')],
+  ] as const) {
+    write(join(guests, `booted/kind/${digest(name)}/machine.json`), record(null, disk));
+    write(join(guests, `disks/${name}.qcow2`), 'x'.repeat(10_000));
+    write(join(guests, `disks/.${name}.qcow2.digest`), `facts\n${disk}\n`);
+  }
+  await using store = openLocalStore(directory, user);
+  const { layer } = await kept(store);
+  const roughly = await store.roughBytes();
+  write(join(layer, 'machine.json'), record(digest('a'), digest('1')));
+  const guestsOf = (holdings: Holdings): readonly string[] =>
+    holdings.sides.flatMap(({ kind, path, spare }) => (kind === 'guest' ? [`${path} ${spare}`] : []));
+  const before = await store.holdings();
+  expect(guestsOf(before)).toEqual([
+    `bases/guests/booted/kind/${digest('a')} false`,
+    `bases/guests/booted/kind/${digest('b')} true`,
+    'bases/guests/disks/a.qcow2 false',
+    'bases/guests/disks/b.qcow2 true',
+  ]);
+  write(join(guests, 'disks/more'), 'x'.repeat(100_000));
+  expect(await store.roughBytes()).toBeGreaterThanOrEqual(roughly + 100_000);
+  await store.remove(choosePruning(before, { keepBytes: null, usedBefore: Date.now() + 1000 }).removal);
+  expect(existsSync(join(guests, 'disks/a.qcow2'))).toBe(true);
+  expect(existsSync(join(guests, 'disks/b.qcow2'))).toBe(false);
+});

@@ -145,6 +145,7 @@ function bootFake(spec: MachineSpec, host: FakeHost): Machine {
   };
 
   return {
+    hibernate: null,
     exec,
     async start(command, output): Promise<BackgroundProcess> {
       up += 1;

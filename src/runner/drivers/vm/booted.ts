@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MachineLost } from '../../driver.ts';
 import type { StreamViewServer, StreamViewServerSpec } from '../../fuse/view-server.ts';
@@ -32,11 +32,11 @@ export function bootedStates(directory: string, serveViews: ServeViews): BootedS
   return {
     async of(options) {
       const kind = kindOf(options);
-      return (await places(kind)).map((name) => join(directory, kind, name));
+      return await Promise.all((await places(kind)).map((name) => used(join(directory, kind, name))));
     },
     async named(digest) {
       const kinds = await readdir(directory).catch(() => []);
-      for (const kind of kinds) if ((await places(kind)).includes(digest)) return join(directory, kind, digest);
+      for (const kind of kinds) if ((await places(kind)).includes(digest)) return used(join(directory, kind, digest));
       return null;
     },
     async add(options) {
@@ -55,6 +55,13 @@ export function bootedStates(directory: string, serveViews: ServeViews): BootedS
       }
     },
   };
+}
+
+/** Its time says when it was used last: who has to make room begins with the oldest. */
+async function used(place: string): Promise<string> {
+  const now = new Date();
+  await utimes(place, now, now).catch(() => {});
+  return place;
 }
 
 /** What machines must have in common to begin from one state. The counter's rate is no part of it: it is measured, and compared when a state is loaded. */

@@ -202,16 +202,28 @@ export class VmMachine implements Machine {
       await this.#agent.freeze();
       try {
         await this.#agent.drain(this.#fuse.sentBytes);
-        if (keep) return await this.#keep();
+        if (keep) return await this.#keep('continue');
         this.#collect();
         return { kept: false, why: 'it was not asked for' };
       } finally {
         await this.#agent.thaw();
       }
     });
-    const { observations, fault } = this.#uncollected;
+    return { ...this.#cut(), state };
+  }
+
+  readonly hibernate = async (): ReturnType<Machine['endStep']> => {
+    await this.#alive(() => this.#agent.freeze());
+    await this.#alive(() => this.#agent.drain(this.#fuse.sentBytes));
+    const state = await this.#keep('end');
+    if (!state.kept) await this.#alive(() => this.#agent.thaw());
+    return { ...this.#cut(), state };
+  };
+
+  #cut(): { readonly observations: readonly Observation[]; readonly fault: string | null } {
+    const cut = this.#uncollected;
     this.#uncollected = { observations: [], fault: null };
-    return { observations, fault, state };
+    return cut;
   }
 
   async connect(port: number): Promise<Duplex> {
@@ -231,28 +243,26 @@ export class VmMachine implements Machine {
    * Saves memory, devices and disk of a machine whose processes stand still and whose views have all been answered. What the server of its views knows is
    * cut and saved while the guest does not run: whatever was asked before belongs to this step and is in the table, whatever comes later to neither.
    */
-  async #keep(): Promise<Kept> {
+  async #keep(then: 'continue' | 'end'): Promise<Kept> {
     const directory = join(this.#directory, `state-${this.#states++}`);
     this.#views.hold();
     try {
-      await this.#vm.snapshot({
-        directory,
-        extra: () => {
-          this.#collect();
-          return savedFiles({
-            agent: this.#agent.state(),
-            fuse: this.#fuse.state(),
-            views: this.#views.save(),
-            jobs: this.#jobs(),
-          });
-        },
-      });
+      const extra = () => {
+        this.#collect();
+        return savedFiles({
+          agent: this.#agent.state(),
+          fuse: this.#fuse.state(),
+          views: this.#views.save(),
+          jobs: this.#jobs(),
+        });
+      };
+      await (then === 'end' ? this.#vm.hibernate({ directory, extra }) : this.#vm.snapshot({ directory, extra }));
     } catch (error) {
       if (this.#lost !== null) throw new MachineLost(this.#lost);
       this.#collect();
       return { kept: false, why: `its memory could not be saved: ${messageOf(error)}` };
     } finally {
-      this.#views.resume();
+      if (this.#lost === null) this.#views.resume();
     }
     this.#stack = [...this.#stack, { kind: 'machine', directory }];
     return { kept: true, stack: this.#stack, layers: [directory] };

@@ -6,6 +6,7 @@ import { MachineLost, MachineRefused, StateUnusable } from '../../driver.ts';
 import { GuestAgent } from './agent.ts';
 import { bootFiles } from './boot-files.ts';
 import { bootedStates, type BootedStates, type ServeViews } from './booted.ts';
+import { Forks } from './forks.ts';
 import { connectFuse } from './fuse-port.ts';
 import type { BootFiles } from './launch.ts';
 import { readRecord } from './machine-record.ts';
@@ -51,6 +52,7 @@ export function vmDriver(parts: VmParts): Driver {
     return made;
   };
   const booting = new Map<string, Promise<string>>();
+  const forks = new Forks(parts.warn);
   return {
     name: 'vm',
     format: 'memory-1',
@@ -62,7 +64,7 @@ export function vmDriver(parts: VmParts): Driver {
         const boot = await filesOf(spec.base, signal);
         const acceleration = await parts.accelerate(boot, signal);
         if ('why' in acceleration) throw new MachineLost(acceleration.why);
-        return await start(spec, { parts, booted, booting, boot, acceleration }, signal);
+        return await start(spec, { parts, booted, booting, forks, boot, acceleration }, signal);
       } catch (error) {
         signal.throwIfAborted();
         // What a tool could not make, and what the guest would not do before anybody asked it for anything, ends the machine.
@@ -78,6 +80,7 @@ interface Start {
   readonly booted: BootedStates;
   /** Boots that are under way in this process, so that none is done twice. */
   readonly booting: Map<string, Promise<string>>;
+  readonly forks: Forks;
   readonly boot: BootFiles;
   readonly acceleration: Acceleration;
 }
@@ -133,7 +136,13 @@ async function load(
   const below = await context.booted.named(parent);
   if (below === null) throw new StateUnusable('the booted machine that it was made from is gone');
   try {
-    return { vm: await restoreMachine({ ...options, chain: [below, ...levels] }), top };
+    const chain = [below, ...levels];
+    const { forks: count = 1, directory } = spec;
+    if (count === 1) return { vm: await restoreMachine({ ...options, chain }), top };
+    const vm = await context.forks.load({ chain, count, directory, signal: options.signal }, (memory) =>
+      restoreMachine({ ...options, chain, ...(memory === null ? {} : { memory }) }),
+    );
+    return { vm, top };
   } catch (error) {
     options.signal.throwIfAborted();
     if (error instanceof StateUnusable) context.parts.warn(`a saved machine is not used: ${error.message}`);

@@ -6,6 +6,7 @@ import type { Held, Holdings, Retention, Side, Tier } from '../../retention.ts';
 import { collect, livingSessions } from './collector.ts';
 import { transaction } from './database.ts';
 import { diskUsage } from './disk-usage.ts';
+import { guestParts } from './guests.ts';
 import { roughBytes } from './rough-size.ts';
 
 interface SnapshotRow {
@@ -203,6 +204,9 @@ async function sides({
       for (const one of names(join(directory, name))) {
         if (/^[0-9a-f]{64}$/.test(one)) add('base', `bases/${one}`, !resolved.has(one));
       }
+      const kept = used.map((path) => join(root, path));
+      for (const { path, spare } of guestParts(join(directory, 'bases/guests'), kept))
+        add('guest', `bases/guests/${path}`, spare);
     }
   }
   const sizes = await diskUsage(

@@ -98,4 +98,23 @@ describe('layer run on virtual machines', { timeout: 900_000 }, () => {
     expect(retried.stdout).toContain("RUN sh /tests/visit.sh │ ls: cannot access '/root/left'");
     expect(retried.stdout).toContain('RUN sh /tests/visit.sh │ 102\n');
   });
+
+  it('hibernates a machine that waits for a person, and wakes it where it stood', async () => {
+    workshop.put({
+      'copies/Layerfile': null,
+      'gate/Layerfile': 'FROM ..\nRUN true\nBUTTON go\nRUN curl -sf localhost:8080\n',
+    });
+    const pressed = await workshop.layer(['run', '--driver=vm', '--json', '--press=go', 'gate']);
+    expect(pressed, pressed.stderr).toMatchObject({ status: 0 });
+    const events = pressed.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const kinds = events.map(({ kind }) => kind);
+    expect(kinds.filter((kind) => /^machine(Hib|Wok)/.test(kind))).toEqual(['machineHibernated', 'machineWoken']);
+    expect(kinds.indexOf('pressed')).toBeLessThan(kinds.indexOf('machineWoken'));
+    for (const { kind, durationMs } of events)
+      if (/^machine(Hib|Wok)/.test(kind)) expect(durationMs).toBeGreaterThan(0);
+    expect(events.findLast(({ kind, text }) => kind === 'stepOutput' && /^\d/.test(text))?.text).toBe('103\n');
+  });
 });
