@@ -12,6 +12,15 @@ export function directorySeconds(tables: readonly MtimeTable[], nowMs: number): 
   return 1 + Math.max(Math.floor(nowMs / 1000), ...shown);
 }
 
+/**
+ * What files that are new in a run show, nanoseconds since 1970: when it began, but later, also to who looks at whole seconds only, than all that was
+ * made by then of what they held before. Another run may have saved that while this one was under way already, by another clock, or in the same second.
+ */
+export function freshNs(startNs: bigint, madeMs: readonly number[]): bigint {
+  const after = BigInt(1 + Math.floor(Math.max(0, ...madeMs) / 1000)) * 1_000_000_000n;
+  return startNs > after ? startNs : after;
+}
+
 /** The table with what directories show. */
 export function withDirectorySeconds(table: MtimeTable, seconds: number): MtimeTable {
   return { ...table, [entry]: { '': ['directory', String(seconds)] } };

@@ -5,7 +5,7 @@ import { StateUnusable, type Machine, type MachineSpec, type StackEntry } from '
 import { isWorking } from './instruction.ts';
 import type { Position } from './position.ts';
 import type { StartState } from './repeat.ts';
-import { directorySeconds, withDirectorySeconds } from './directory-time.ts';
+import { directorySeconds, freshNs, withDirectorySeconds } from './directory-time.ts';
 import type { MtimeTable } from './store.ts';
 import { mountedVolumes, renewVolumes, savedVolumes, tablesOf } from './volumes.ts';
 
@@ -72,14 +72,17 @@ export async function openMachine(
   const persistent = chain.persistentFrom < chain.steps.length;
   const stack = await renewVolumes(currentViews(from.data.stack, from), context);
   const saved = isCacheAhead(from.next, chain) ? await savedVolumes(context) : [];
-  const ofVolumes = tablesOf(persistent ? [...(await mountedVolumes(stack, context)), ...saved] : []);
+  const volumes = persistent ? [...(await mountedVolumes(stack, context)), ...saved] : [];
+  const ofVolumes = tablesOf(volumes);
   const ofState = [(start ?? from).data?.mtimes ?? []].flat();
   const before = [...ofState, ...ofVolumes];
   const seconds = directorySeconds([...before, ...[from.data.mtimes ?? []].flat()], ports.clock.now());
+  const madeMs = [...volumes, ...(start === null ? [] : [start.instance])].map((one) => one.createdAt);
+  const startNs = freshNs(context.startNs, madeMs);
   const { inputs } = context.mode;
   const read = async () => {
     if (!persistent) return inputs.manifests('plain');
-    const { files, mtimes } = await inputs.manifests({ before, startNs: context.startNs });
+    const { files, mtimes } = await inputs.manifests({ before, startNs });
     return { files, mtimes: mtimes && withDirectorySeconds(mtimes, seconds) };
   };
   const manifests = await read();

@@ -55,7 +55,7 @@ export interface SnapshotData {
   readonly mtimes: MtimeTable | null;
 }
 
-/** Tree name → path → [git blob hash, nanoseconds since 1970 in decimal]; links and empty directories have `link` or `directory` for a hash. */
+/** Tree name → path → [what it is, nanoseconds since 1970 in decimal]; see `dateManifest`. */
 export type MtimeTable = Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>>;
 
 /** A saved CACHE path: a directory in overlay upper format that holds only what lies at `path`. */

@@ -89,15 +89,15 @@ const mutations: readonly Mutation[] = [
   {
     name: 'a stat as a look at the content, under CACHE',
     file: 'src/runner/fuse/file-system.ts',
-    from: "    if (this.#mtime === 'plain') this.#recorder.saw(node, 'attributes');",
-    to: "    if (this.#mtime !== null) this.#recorder.saw(node, 'attributes');",
+    from: "    if (timeless) this.#recorder.saw(node, 'attributes');",
+    to: "    if (timeless || this.#mtime !== null) this.#recorder.saw(node, 'attributes');",
     noticed: 'instructions',
   },
   {
     name: 'times of its own for a content that came back',
     file: 'src/runner/view/mtimes.ts',
-    from: '      if (known[0] !== digest) return now(path, digest);',
-    to: '      if (known[0] !== digest) continue;',
+    from: '      if (known[0] !== what) return now(path, what);',
+    to: '      if (known[0] !== what) continue;',
     noticed: 'instructions',
   },
   {

@@ -7,9 +7,10 @@ import { language } from './scenarios/language.ts';
 import { machine } from './scenarios/machine.ts';
 import { names } from './scenarios/names.ts';
 import { reads } from './scenarios/reads.ts';
+import { tools } from './scenarios/tools.ts';
 import { writes } from './scenarios/writes.ts';
 
-const scenarios = [...names, ...reads, ...attributes, ...writes, ...machine, ...language];
+const scenarios = [...names, ...reads, ...attributes, ...writes, ...machine, ...language, ...tools];
 
 test('every row is played, or stands somewhere else', () => {
   const played = new Set(scenarios.flatMap((one) => one.rows));

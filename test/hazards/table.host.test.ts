@@ -3,6 +3,7 @@ import { language } from './scenarios/language.ts';
 import { machine } from './scenarios/machine.ts';
 import { names } from './scenarios/names.ts';
 import { reads } from './scenarios/reads.ts';
+import { tools } from './scenarios/tools.ts';
 import { writes } from './scenarios/writes.ts';
 import { play } from './stage.ts';
 
@@ -12,3 +13,4 @@ play('attributes and links', attributes);
 play('writes', writes);
 play('state of the machine', machine);
 play('instructions', language);
+play('tools', tools);

@@ -181,13 +181,16 @@ export class ViewFileSystem {
       return absentReply(out, request.unique, yearSeconds);
     }
     this.#recorder.saw(child, 'entry');
+    // The kernel keeps the size that comes with the name, and there are calls that show it without asking: FIONREAD, a stat of what is cached, a look behind the end.
+    if (child.entry?.kind !== 'directory') this.#recorder.saw(child, 'attributes');
     this.#sawWhetherEmpty(child);
     return entryReply(out, request.unique, {
       node: child.id,
       generation: 0,
       entrySeconds: yearSeconds,
       attributesSeconds: 0,
-      attributes: this.#attributes(child),
+      // A time that tells nothing: who wants to know asks for it, and has seen it then.
+      attributes: { ...this.#attributes(child), mtime: plainTime },
     });
   }
 

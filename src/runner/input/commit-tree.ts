@@ -86,7 +86,7 @@ export async function freezeCommit(given: {
   });
   if (read !== null) return { why: read };
   for (const { name, digest, into } of links)
-    into.children.push({ kind: 'link', name, target: targets.get(digest) ?? '' });
+    into.children.push({ kind: 'link', name, target: targets.get(digest) ?? '', shownMtimeNs: null });
   return { manifest: writeManifest(top, { working: '', blobs: blobs.directory }) };
 }
 

@@ -231,7 +231,7 @@ async function walkRoots(given: {
       return;
     }
     const target = readLink(pathIn(root, path));
-    if (target !== null) into.children.push({ kind: 'link', name, target });
+    if (target !== null) into.children.push({ kind: 'link', name, target, shownMtimeNs: null });
   };
   const open = (path: RepoPath, name: string, into: OpenDirectory): OpenDirectory => {
     const known = directories.get(path);

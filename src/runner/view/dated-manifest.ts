@@ -1,26 +1,34 @@
+import { hash } from 'node:crypto';
 import type { RepoPath } from '../../host.ts';
 import { joinPath } from '../../ir/sources.ts';
 import { writeManifest, type ManifestDirectory, type ManifestNode, type ManifestRoots } from './manifest.ts';
+import { encodeName } from './names.ts';
 import type { FrozenTree } from './tree.ts';
 
-/** The manifest of a frozen tree with other times to show, and the table of them: path → [git blob hash, nanoseconds since 1970 in decimal], or `link` or
- * `directory` (an empty one) in the place of the hash. */
+/**
+ * The manifest of a frozen tree with other times to show, and the table of them: path → [what it is, nanoseconds since 1970 in decimal]. What it is: of a
+ * file git's blob hash, and whether it may be executed (who keeps times may look at those of the inode); of a link its target's hash; an empty directory.
+ */
 export function dateManifest(
   tree: FrozenTree,
   {
     roots,
     shownMtimeNs,
-  }: { readonly roots: ManifestRoots; readonly shownMtimeNs: (path: RepoPath, digest: string) => bigint },
+  }: { readonly roots: ManifestRoots; readonly shownMtimeNs: (path: RepoPath, what: string) => bigint },
 ): { readonly manifest: Uint8Array; readonly table: Readonly<Record<string, readonly [string, string]>> } {
   const table: Record<string, readonly [string, string]> = {};
 
+  const dated = (path: RepoPath, what: string): bigint => {
+    const mtimeNs = shownMtimeNs(path, what);
+    table[path] = [what, String(mtimeNs)];
+    return mtimeNs;
+  };
   const file = (path: RepoPath, name: string): ManifestNode | null => {
     const entry = tree.entry(path);
     const digest = tree.digest(path);
     const content = tree.content(path);
     if (entry?.kind !== 'file' || digest === null || content === null) return null;
-    const mtimeNs = shownMtimeNs(path, digest);
-    table[path] = [digest, String(mtimeNs)];
+    const mtimeNs = dated(path, entry.executable ? `${digest} executable` : digest);
     return {
       kind: 'file',
       name,
@@ -35,8 +43,8 @@ export function dateManifest(
     const entry = tree.entry(path);
     if (entry === null) return null;
     if (entry.kind === 'link') {
-      table[path] = ['link', '0'];
-      return { kind: 'link', name, target: entry.target };
+      const shown = dated(path, `link ${hash('sha1', encodeName(entry.target))}`);
+      return { kind: 'link', name, target: entry.target, shownMtimeNs: shown };
     }
     return entry.kind === 'directory' ? directory(path, name) : file(path, name);
   };

@@ -48,6 +48,8 @@ export interface ManifestLink {
   readonly kind: 'link';
   readonly name: string;
   readonly target: string;
+  /** As a file's. */
+  readonly shownMtimeNs: bigint | null;
 }
 
 /** Absolute paths that the files' own paths are made from. */
@@ -155,9 +157,9 @@ export function writeManifest(root: ManifestDirectory, roots: ManifestRoots): Ui
     to.firsts[row] = node.kind === 'link' ? (targets[row] ?? 0) : (spans[row]?.first ?? 0);
     to.counts[row] = spans[row]?.count ?? 0;
     to.flags[row] = flagsOf(node);
+    if (node.kind !== 'directory') to.shown[row] = node.shownMtimeNs ?? 0n;
     if (node.kind !== 'file') return;
     to.sizes[row] = node.sizeBytes;
-    to.shown[row] = node.shownMtimeNs ?? 0n;
     to.digests.write(node.digest, row * 20, 20, 'hex');
     if (node.content === 'immutable') return;
     to.mtimes[row] = node.content.mtimeNs;
@@ -273,8 +275,8 @@ export function loadManifest(given: Uint8Array): FrozenTree {
       };
     },
     mtimeNs(path) {
-      const row = fileAt(path);
-      return row < 0 ? null : from.shown[row] || null;
+      const row = rowAt(path);
+      return row < 0 || isDirectory(row) ? null : from.shown[row] || null;
     },
   };
 }

@@ -2,7 +2,7 @@ import type { RepoPath } from '../../host.ts';
 import { compareNames } from './names.ts';
 import type { RepoTree } from './tree.ts';
 
-/** What a tree held, by path: a file's hash, or `link` or `directory`; the second is not looked at. */
+/** What a tree held, by path (see `dateManifest`); the second is not looked at. */
 export type TreeTable = Readonly<Record<string, readonly [what: string, mtimeNs: string]>>;
 
 /** The tree that a table was made of, as far as names and kinds go; sizes, modes and targets are not known. */
@@ -21,7 +21,7 @@ export function tableTree(table: TreeTable): RepoTree {
   const kind = (path: RepoPath): 'file' | 'directory' | 'link' | null => {
     if (children.has(path)) return 'directory';
     const known = Object.hasOwn(table, path) ? table[path] : undefined;
-    return known === undefined ? null : known[0] === 'link' ? 'link' : 'file';
+    return known === undefined ? null : known[0].startsWith('link') ? 'link' : 'file';
   };
   return {
     kind,
@@ -41,6 +41,6 @@ export function tableTree(table: TreeTable): RepoTree {
       const names = children.get(path);
       return names === undefined ? null : [...names].sort(compareNames);
     },
-    digest: (path) => (kind(path) === 'file' ? (table[path]?.[0] ?? null) : null),
+    digest: (path) => (kind(path) === 'file' ? (table[path]?.[0].split(' ')[0] ?? null) : null),
   };
 }

@@ -43,6 +43,6 @@ export interface FrozenFile {
 export interface FrozenTree extends RepoTree {
   /** Where a file's bytes are; null where no file is. */
   content(path: RepoPath): FrozenFile | null;
-  /** Nanoseconds since 1970 a file shows as mtime in persistent mtime mode; null for the constant of plain mode. */
+  /** Nanoseconds since 1970 a file or link shows as mtime in persistent mtime mode; null for the constant of plain mode. */
   mtimeNs(path: RepoPath): bigint | null;
 }

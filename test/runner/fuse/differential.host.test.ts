@@ -96,7 +96,7 @@ function manifestOf(root: Entry & { kind: 'directory' }, blobs: string): Uint8Ar
       case 'directory':
         return { kind: 'directory', name, children: [...entry.children].map(([child, inner]) => node(child, inner)) };
       case 'link':
-        return { kind: 'link', name, target: entry.target };
+        return { kind: 'link', name, target: entry.target, shownMtimeNs: null };
       case 'file': {
         const digest = createHash('sha1').update(`blob ${entry.content.length}\0${entry.content}`).digest('hex');
         fs.mkdirSync(`${blobs}/${digest.slice(0, 2)}`, { recursive: true });

@@ -27,7 +27,7 @@ function treeOf(...children: ManifestNode[]): FrozenTree {
 }
 
 const tree = treeOf(
-  directory('dir', file('one', 4), file('empty', 0), { kind: 'link', name: 'link', target: 'one' }),
+  directory('dir', file('one', 4), file('empty', 0), { kind: 'link', name: 'link', target: 'one', shownMtimeNs: null }),
   directory('.git', file('index', 9), file('HEAD', 9)),
   file('top', 7, 1_234_567_890_123_456_789n),
 );
@@ -170,7 +170,12 @@ describe('what is outside the destination', () => {
     const app = kernel.walk('0', 'srv', 'app');
     kernel.lookup(app, 'none');
     kernel.walk('0', 'srv', 'app', 'top');
-    expect(kernel.seen()).toEqual(['entry /srv/app', 'absent /srv/app/none', 'entry /srv/app/top']);
+    expect(kernel.seen()).toEqual([
+      'entry /srv/app',
+      'absent /srv/app/none',
+      'entry /srv/app/top',
+      'attributes /srv/app/top',
+    ]);
   });
 
   test('a destination that is not there is absent', () => {
@@ -187,11 +192,13 @@ describe('first touch', () => {
     const kernel = new Kernel();
     const one = kernel.walk('0', 'dir', 'one');
     kernel.lookup(kernel.walk('0'), 'none');
-    expect(kernel.seen()).toEqual(['entry /', 'entry /dir', 'entry /dir/one', 'absent /none']);
+    const first = ['entry /', 'entry /dir', 'entry /dir/one', 'attributes /dir/one', 'absent /none'];
+    expect(kernel.seen()).toEqual(first);
     kernel.walk('0', 'dir', 'one');
     kernel.lookup(kernel.walk('0'), 'none');
     kernel.ask({ kind: 'getattr', node: one });
-    expect(kernel.seen()).toEqual(['attributes /dir/one']);
+    kernel.ask({ kind: 'getattr', node: kernel.walk('0', 'dir') });
+    expect(kernel.seen()).toEqual(['attributes /dir']);
     expect(kernel.seen()).toEqual([]);
   });
 
@@ -212,11 +219,21 @@ describe('first touch', () => {
   });
 });
 
+test('a name brings the size along, which some calls show without asking, and no time that would tell anything', () => {
+  const kernel = new Kernel({ mtime: 'persistent' });
+  const root = kernel.walk('0');
+  kernel.seen();
+  const { payload } = kernel.ask({ kind: 'lookup', node: root, name: 'top' });
+  expect(kernel.seen()).toEqual(['entry /top', 'attributes /top']);
+  // fuse_entry_out: 40 bytes, then fuse_attr with size at 8 and mtime at 32.
+  expect(payload.readBigUInt64LE(40 + 32)).toBe(1_700_000_000n);
+});
+
 describe('an empty file is known by its size', () => {
   test('to who finds its name', () => {
     const kernel = new Kernel();
     kernel.walk('0', 'dir', 'empty');
-    expect(kernel.seen().slice(2)).toEqual(['entry /dir/empty', 'content /dir/empty']);
+    expect(kernel.seen().slice(2)).toEqual(['entry /dir/empty', 'attributes /dir/empty', 'content /dir/empty']);
   });
 });
 
@@ -243,10 +260,12 @@ describe('times', () => {
     expect(kernel.seen()).toEqual([
       'entry /',
       'entry /top',
+      'attributes /top',
       'content /top',
       'entry /dir',
       'listing /dir',
       'entry /dir/link',
+      'attributes /dir/link',
       'link /dir/link',
     ]);
   });
@@ -374,7 +393,7 @@ describe('what cannot be answered', () => {
     expect(kernel.ask({ kind: 'readdir', node: top, offset: 0, sizeBytes: 4096 })).toMatchObject({ error: -20 });
     expect(kernel.ask({ kind: 'readlink', node: top })).toMatchObject({ error: -22 });
     expect(kernel.lookup(top, 'x')).toMatchObject({ error: -20 });
-    expect(kernel.seen()).toEqual(['entry /', 'entry /dir', 'entry /top']);
+    expect(kernel.seen()).toEqual(['entry /', 'entry /dir', 'entry /top', 'attributes /top']);
   });
 });
 

@@ -68,17 +68,30 @@ const programs: Readonly<Record<string, Program>> = {
       'listing /dir',
     ],
   },
-  'reading a link': { script: 'readlink link', stdout: 'dir/one\n', sees: ['entry /link', 'link /link'] },
+  'reading a link': {
+    script: 'readlink link',
+    stdout: 'dir/one\n',
+    sees: ['attributes /link', 'entry /link', 'link /link'],
+  },
   'following a link': {
     script: 'cat link',
     stdout: 'one\n',
-    sees: ['attributes /dir/one', 'content /dir/one', 'entry /dir', 'entry /dir/one', 'entry /link', 'link /link'],
+    sees: [
+      'attributes /dir/one',
+      'attributes /link',
+      'content /dir/one',
+      'entry /dir',
+      'entry /dir/one',
+      'entry /link',
+      'link /link',
+    ],
   },
   'a link on the way': {
     script: 'cat dirlink/two',
     stdout: 'two\n',
     sees: [
       'attributes /dir/two',
+      'attributes /dirlink',
       'content /dir/two',
       'entry /dir',
       'entry /dir/two',
@@ -89,9 +102,9 @@ const programs: Readonly<Record<string, Program>> = {
   'a link to nowhere': {
     script: 'cat dangling',
     code: 1,
-    sees: ['absent /nowhere', 'entry /dangling', 'link /dangling'],
+    sees: ['absent /nowhere', 'attributes /dangling', 'entry /dangling', 'link /dangling'],
   },
-  'a link to itself': { script: 'cat loop', code: 1, sees: ['entry /loop', 'link /loop'] },
+  'a link to itself': { script: 'cat loop', code: 1, sees: ['attributes /loop', 'entry /loop', 'link /loop'] },
   'finding by name': {
     script: 'find . -name "d*" | sort',
     sees: [
@@ -107,12 +120,16 @@ const programs: Readonly<Record<string, Program>> = {
   'grep over everything': {
     script: 'grep -r deep . | sort',
     sees: [
+      'attributes /dangling',
       'attributes /dir',
       'attributes /dir/empty',
       'attributes /dir/one',
       'attributes /dir/sub',
       'attributes /dir/sub/deep',
       'attributes /dir/two',
+      'attributes /dirlink',
+      'attributes /link',
+      'attributes /loop',
       'attributes /tool',
       'content /dir/empty',
       'content /dir/one',
@@ -160,7 +177,7 @@ const programs: Readonly<Record<string, Program>> = {
   },
   sendfile: {
     script: python('import os; a=os.open("dir/one",0); b=os.open("out",os.O_CREAT|os.O_WRONLY); os.sendfile(b,a,0,9)'),
-    sees: ['absent /out', 'content /dir/one', 'entry /dir', 'entry /dir/one'],
+    sees: ['absent /out', 'attributes /dir/one', 'content /dir/one', 'entry /dir', 'entry /dir/one'],
   },
   'mapping a file': {
     script: python('import mmap,os; m=mmap.mmap(os.open("dir/one",0),4,prot=mmap.PROT_READ); print(m[0])'),
@@ -174,11 +191,11 @@ const programs: Readonly<Record<string, Program>> = {
   },
   'opening without reading': {
     script: python('import os; os.open("dir/one",os.O_RDONLY)'),
-    sees: ['entry /dir', 'entry /dir/one'],
+    sees: ['attributes /dir/one', 'entry /dir', 'entry /dir/one'],
   },
   'opening only the path': {
     script: python('import os; os.open("dir/one",os.O_PATH)'),
-    sees: ['entry /dir', 'entry /dir/one'],
+    sees: ['attributes /dir/one', 'entry /dir', 'entry /dir/one'],
   },
   'stat through a path': {
     script: python('import os; print(os.fstat(os.open("dir/one",os.O_PATH)).st_size)'),
@@ -217,7 +234,7 @@ const programs: Readonly<Record<string, Program>> = {
   },
   removing: {
     script: python('import os; os.unlink("dir/one")'),
-    sees: ['attributes /dir', 'entry /dir', 'entry /dir/one'],
+    sees: ['attributes /dir', 'attributes /dir/one', 'entry /dir', 'entry /dir/one'],
   },
   'removing what is not there': {
     script: python('import os\ntry: os.unlink("dir/none")\nexcept FileNotFoundError: pass'),
@@ -253,7 +270,11 @@ const programs: Readonly<Record<string, Program>> = {
     script: 'rm -r dir',
     sees: [
       'attributes /dir',
+      'attributes /dir/empty',
+      'attributes /dir/one',
       'attributes /dir/sub',
+      'attributes /dir/sub/deep',
+      'attributes /dir/two',
       'content /dir/empty',
       'entry /dir',
       'entry /dir/empty',
@@ -282,7 +303,7 @@ const programs: Readonly<Record<string, Program>> = {
   },
   'a file that is not there': { script: 'cat dir/none', code: 1, sees: ['absent /dir/none', 'entry /dir'] },
   'a directory that is not there': { script: 'cat none/none', code: 1, sees: ['absent /none'] },
-  'a file on the way': { script: 'cat tool/none', code: 1, sees: ['entry /tool'] },
+  'a file on the way': { script: 'cat tool/none', code: 1, sees: ['attributes /tool', 'entry /tool'] },
   globs: { script: 'echo dir/o*', stdout: 'dir/one\n', sees: ['attributes /dir', 'entry /dir', 'listing /dir'] },
   'an archive': {
     script: 'tar -cf out.tar dir/sub',

@@ -146,7 +146,12 @@ function manifestNode(
     return { kind: 'directory', name, children };
   }
   if (stat.isSymbolicLink()) {
-    return { kind: 'link', name, target: decodeName(fs.readlinkSync(real, { encoding: 'buffer' })) };
+    return {
+      kind: 'link',
+      name,
+      target: decodeName(fs.readlinkSync(real, { encoding: 'buffer' })),
+      shownMtimeNs: null,
+    };
   }
   const digest = blobHash(real);
   const immutable = options.immutable?.(at) ?? false;

@@ -147,6 +147,8 @@ test('in persistent mode files have their own times, and a stat counts as readin
   const { stdout } = await served.run('stat -c "%n %.9Y" dir/a dir/b; test dir/a -nt dir/b; echo $?', { cwd });
   expect(stdout).toBe('dir/a 1600000000.123456789\ndir/b 1650000000.000000000\n1\n');
   expect(await served.seen()).toEqual([
+    'attributes /dir/a',
+    'attributes /dir/b',
     'content /dir/a',
     'content /dir/b',
     'entry /dir',

@@ -27,7 +27,12 @@ const file = fc.record({
   ),
   shownMtimeNs: fc.option(fc.bigInt({ min: 1n, max: 2n ** 62n })),
 });
-const link = fc.record({ kind: fc.constant('link' as const), name, target: fc.oneof(name, fc.constant('../\udcff')) });
+const link = fc.record({
+  kind: fc.constant('link' as const),
+  name,
+  target: fc.oneof(name, fc.constant('../\udcff')),
+  shownMtimeNs: fc.option(fc.bigInt({ min: 1n, max: 2n ** 62n })),
+});
 const { directory } = fc.letrec<{ directory: ManifestDirectory; node: ManifestNode }>((tie) => ({
   node: fc.oneof({ maxDepth: 4 }, file, link, tie('directory')),
   directory: fc.record({
@@ -59,6 +64,7 @@ test('a tree comes back as it was written', () => {
         expect(tree.entry(`${path}/below` as RepoPath)).toBeNull();
         if (node.kind === 'link') {
           expect(tree.entry(path)).toEqual({ kind: 'link', target: node.target });
+          expect(tree.mtimeNs(path)).toBe(node.shownMtimeNs);
           expect(tree.content(path)).toBeNull();
           return;
         }
