@@ -1,7 +1,7 @@
 import type { RunnerName } from './events.ts';
 import type { RunPorts } from './ports.ts';
 import type { Position } from './position.ts';
-import { unseal } from './seal.ts';
+import { holdsSecret, unseal } from './seal.ts';
 
 /** The environment a step runs in. */
 export interface Environment {
@@ -33,7 +33,9 @@ export function environmentAt(
     ...secrets,
   };
   Object.assign(given, { HOME: state.home, USER: state.user, LOGNAME: state.user, SHELL: '/bin/bash' });
-  const env = Object.fromEntries(Object.entries(state.env).map(([name, value]) => [name, unseal(value, secrets)]));
+  const env = Object.fromEntries(
+    Object.entries(state.env).map(([name, value]) => [name, unseal(value, secrets, ports.store.hmacKey)]),
+  );
   return { given, env, secrets };
 }
 
@@ -41,6 +43,12 @@ function splitVariables(split: Position['split']): Readonly<Record<string, strin
   if (!split) return {};
   const count = { SPLIT_NUM: String(split.count) };
   return split.unordered ? count : { ...count, SPLIT: String(split.index) };
+}
+
+/** Whether the value of a name at a position holds a secret, or may. */
+export function isSecret(name: string, { state, secretEnv }: Position, { ports }: { ports: RunPorts }): boolean {
+  const set = state.env[name];
+  return set ? holdsSecret(set) : secretEnv.includes(name) && ports.secrets.value(name) !== null;
 }
 
 /** The value of one name at a position, without asking for all of them; null where it is not set. */
@@ -52,7 +60,11 @@ export function valueAt(
   const { state } = position;
   const secret = (one: string) => (position.secretEnv.includes(one) ? ports.secrets.value(one) : null);
   const set = state.env[name];
-  if (set) return set.map((part) => (typeof part === 'string' ? part : (secret(part.secret) ?? ''))).join('');
+  if (set) {
+    const held = set.flatMap((part) => (typeof part !== 'string' && 'secret' in part ? [part.secret] : []));
+    const known = Object.fromEntries(held.map((one) => [one, secret(one) ?? '']));
+    return unseal(set, known, ports.store.hmacKey);
+  }
   switch (name) {
     case 'HOME':
       return state.home;

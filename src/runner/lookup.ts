@@ -1,12 +1,13 @@
 import type { ChainStep } from './chain.ts';
 import type { RunContext } from './context.ts';
-import { valueAt } from './environment.ts';
+import { isSecret, valueAt } from './environment.ts';
 import { expandStep, isWorking, type Instruction } from './instruction.ts';
 import { keyDifference, keyParts, secretDigest, stepKey, type KeyPart } from './key.ts';
 import type { Verdict } from './ports.ts';
 import type { Position } from './position.ts';
 import { brokenRead } from './reads.ts';
 import { seal } from './seal.ts';
+import { writtenDown } from './written-down.ts';
 import type { Instance, StepKey } from './store.ts';
 import { openView } from './view/open.ts';
 import type { View } from './view/view.ts';
@@ -35,11 +36,24 @@ export async function keyStep(
   const { step, layer } = chainStep;
   if (!isWorking(step)) throw new Error(`${step.kind} has no key`);
   const value = (name: string) => valueAt(name, position, context);
-  const instruction = expandStep(step, { layer, state: position.state, lookUp: value });
+  const secret = writtenDown(step, {
+    layer,
+    state: position.state,
+    isSecret: (name) => isSecret(name, position, context),
+  });
+  if (secret !== null) {
+    return {
+      wrong: `the secret $${secret} would be written down here; use it in a RUN, where it stays in the environment`,
+    };
+  }
+  const expand = (lookUp: (name: string) => string | null) =>
+    expandStep(step, { layer, state: position.state, lookUp });
+  const instruction = expand(value);
   if (instruction.kind === 'wrong') return { wrong: instruction.why };
+  const shown = expand((name) => (isSecret(name, position, context) ? keyValue(name, position, context) : value(name)));
   const first = context.root !== null && position.instance === context.root.id;
   const own = keyParts({
-    instruction: withoutSecrets(JSON.stringify(instruction), position, context),
+    instruction: withoutSecrets(JSON.stringify(shown), position, context),
     buildEnv: Object.fromEntries(position.buildEnv.map((name) => [name, keyValue(name, position, context)])),
     cwd: position.state.cwd,
     user: position.state.user,
@@ -67,7 +81,9 @@ function withoutSecrets(json: string, { secretEnv }: Position, { ports }: RunCon
   });
   const sealed = seal(json, Object.fromEntries(known));
   const digest = (name: string): string => secretDigest(secrets.value(name) ?? '', store.hmacKey);
-  return sealed.map((part) => (typeof part === 'string' ? part : digest(part.secret))).join('');
+  return sealed
+    .map((part) => (typeof part === 'string' ? part : 'secret' in part ? digest(part.secret) : part.encrypted))
+    .join('');
 }
 
 function keyValue(name: string, position: Position, context: RunContext): string | null {
@@ -77,7 +93,7 @@ function keyValue(name: string, position: Position, context: RunContext): string
   const secret =
     position.secretEnv.includes(name) ||
     position.secretEnv.some((one) => value.includes(secrets.value(one) || '\0')) ||
-    (position.state.env[name] ?? []).some((part) => typeof part !== 'string');
+    isSecret(name, position, context);
   return secret ? secretDigest(value, store.hmacKey) : `=${value}`;
 }
 

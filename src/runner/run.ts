@@ -1,6 +1,7 @@
 import type { LayerId, Plan } from '../ir/ir.ts';
 import { closure, type Chain } from './chain.ts';
 import type { Forced } from './context.ts';
+import { maskedEvents } from './masked-events.ts';
 import { missingSecrets } from './missing-secrets.ts';
 import type { Event, Listener, RunOutcome } from './events.ts';
 import type { RunPorts } from './ports.ts';
@@ -26,7 +27,8 @@ export interface RunRequest {
 
 /** Runs a Plan: first only looks whether anything has to run; if so, makes the input stand still and goes to work. */
 export async function run(request: RunRequest): Promise<RunOutcome> {
-  const { plan, ports, listener, signal } = request;
+  const { plan, ports, signal } = request;
+  const listener = maskedEvents(request.listener, ports.secrets);
   const began = ports.clock.now();
   const layers = closure(plan, request.wanted);
   const common = { plan, layers, ports, keepGoing: request.keepGoing, forced: request.forced, signal };

@@ -1,7 +1,10 @@
 import type { GuestPath } from '../host.ts';
 
-/** A value of ENV: text, and where it holds a secret the secret's name in its place, so that no store ever holds the secret. */
-export type SealedText = readonly (string | { readonly secret: string })[];
+/**
+ * A value of ENV: text, and where it holds a secret the secret's name in its place, so that no store ever holds the secret. `encrypted`: text that a secret
+ * may be in, in a form that cannot be found.
+ */
+export type SealedText = readonly (string | { readonly secret: string } | { readonly encrypted: string })[];
 
 /** What of a machine is not files: carried from step to step, kept in each instance. */
 export interface MachineState {

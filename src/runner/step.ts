@@ -9,10 +9,11 @@ import type { Destination, EnvPair, ResolvedSource } from './instruction.ts';
 import type { KeyedStep } from './lookup.ts';
 import type { Position } from './position.ts';
 import { envScript, envValues, runScript } from './script.ts';
-import { seal, unclearSecret } from './seal.ts';
+import { sealComputed } from './seal.ts';
 import type { MachineState, SealedText } from './state.ts';
 import { openView } from './view/open.ts';
 import type { View, ViewSpec } from './view/view.ts';
+import { maskText } from './masked-events.ts';
 import { mountVolumes } from './volumes.ts';
 
 /** What a step did. */
@@ -178,15 +179,11 @@ async function env(pairs: readonly EnvPair[], work: Work): Promise<Worked> {
   });
   const withValues = (values: readonly string[], how: { readonly touched: boolean }): Worked => {
     const set: Record<string, SealedText> = {};
-    for (const [index, { name, value }] of pairs.entries()) {
-      const sealed = seal(values[index] ?? '', secrets, value);
-      const secret = unclearSecret(sealed, secrets, value);
-      if (secret !== null) {
-        return failed(
-          `the secret ${secret} is too short to be told apart from the rest of ${name}, which is kept; give a longer one, or use $${secret} in the RUN itself`,
-        );
-      }
-      set[name] = sealed;
+    for (const [index, { name, value, literal }] of pairs.entries()) {
+      set[name] = sealComputed(values[index] ?? '', {
+        ...{ expression: literal === null ? value : '', secrets, env: { ...state.env, ...set } },
+        ...{ mask: (text) => maskText(text, context.ports.secrets), key: context.ports.store.hmacKey },
+      });
     }
     return done(work, { state: { ...state, env: { ...state.env, ...set } }, ...how });
   };

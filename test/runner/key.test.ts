@@ -8,7 +8,6 @@ import {
   stepKey,
   type StepFacts,
 } from '../../src/runner/key.ts';
-import { holdsSecret, seal, unclearSecret, unseal } from '../../src/runner/seal.ts';
 import type { InstanceId } from '../../src/runner/store.ts';
 
 const facts: StepFacts = {
@@ -95,33 +94,5 @@ describe('a miss is explained', () => {
     ['no earlier result is left', sibling({})],
   ])('%s', (reason, siblings) => {
     expect(keyDifference(keyParts(facts), siblings)).toBe(reason);
-  });
-});
-
-describe('a sealed text', () => {
-  const secrets = { TOKEN: 'canary-secret', LONGER: 'canary-secret-two', PIN: '12' };
-
-  test('holds names in the place of secrets, the longest first, and gives the text back', () => {
-    const text = 'a canary-secret-two b canary-secret 12';
-    const sealed = seal(text, secrets);
-    expect(sealed).toEqual(['a ', { secret: 'LONGER' }, ' b ', { secret: 'TOKEN' }, ' 12']);
-    expect(unseal(sealed, secrets)).toBe(text);
-    expect(unseal(sealed, { TOKEN: 'rotated' })).toBe('a  b rotated 12');
-    expect([holdsSecret(sealed), holdsSecret(seal('plain', secrets))]).toEqual([true, false]);
-  });
-
-  test('holds the names of short secrets where its expression names them, and says where that is unclear', () => {
-    const short = { PIN: '80', EMPTY: '' };
-    const sealed = seal('pin-80 and 80', short, '"pin-$PIN and ${PIN}"');
-    expect(sealed).toEqual(['pin-', { secret: 'PIN' }, ' and ', { secret: 'PIN' }]);
-    expect(unclearSecret(sealed, short, '"pin-$PIN and ${PIN}"')).toBeNull();
-    expect(seal('port 8080', short, 'port 8080')).toEqual(['port 8080']);
-    const unclear = seal('8080:80', short, '8080:$PIN');
-    expect(unclearSecret(unclear, short, '8080:$PIN')).toBe('PIN');
-    expect(seal('80', short, '$PINS')).toEqual(['80']);
-  });
-
-  test('of nothing is nothing', () => {
-    expect(unseal(seal('', secrets), secrets)).toBe('');
   });
 });

@@ -235,6 +235,25 @@ describe('variables and secrets', () => {
     expect(kept).not.toContain('rotated');
   });
 
+  test.each([
+    'WORKDIR /srv/$TOKEN',
+    'COPY f /srv/$TOKEN/',
+    'COPY $TOKEN /f',
+    'USER $TOKEN',
+    'CACHE /c/$TOKEN',
+    'SETUP FILE /$TOKEN',
+  ])('%s is refused where that is a secret: it would be written down', async (line) => {
+    const world = new FakeWorld({
+      Layerfile: `FROM vm/debian:12\nSECRET ENV TOKEN\n${line}\n`,
+      f: '',
+    });
+    const ran = await world.run({ secrets: { TOKEN: 'canary' } });
+    expect(ran.outcome).toBe('failed');
+    expect(JSON.stringify(ran.events)).toContain('would be written down here');
+    expect(JSON.stringify(ran.events)).not.toContain('canary');
+    expect([...readTexts(join(world.directory, 'store'))].join()).not.toContain('canary');
+  });
+
   test('a missing secret stops the run before a machine starts', async () => {
     const world = new FakeWorld({ Layerfile: 'FROM vm/debian:12\nRUN true\nSECRET ENV TOKEN\nRUN show TOKEN\n' });
     const ran = await world.run();

@@ -53,7 +53,7 @@ export const tools: readonly Scenario[] = [
     name: 'map-behind-the-end',
     files: { f: 'one\n', other: '' },
     steps: [
-      `RUN exec 2> /dev/null; python3 -c 'import ctypes, os, sys; c = ctypes.CDLL(None); c.mmap.restype = ctypes.c_void_p; c.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]; f = os.open("/w/f", 0); a = c.mmap(None, 65536, 1, 2, f, 0); print("mapped", flush=True); print(ctypes.string_at(a + 8192, 1))' || echo over`,
+      `RUN { python3 -c 'import ctypes, os, sys; c = ctypes.CDLL(None); c.mmap.restype = ctypes.c_void_p; c.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]; f = os.open("/w/f", 0); a = c.mmap(None, 65536, 1, 2, f, 0); print("mapped", flush=True); print(ctypes.string_at(a + 8192, 1))' || echo over; } 2> /dev/null`,
     ],
     prints: 'mapped\nover\n',
     edits: [
