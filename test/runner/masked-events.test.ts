@@ -11,7 +11,7 @@ test('what events say in words holds no secret', () => {
   const step = { runner: { layer: 'x', id: 'x', copy: null, label: 'x' }, index: 0, title: 'RUN x' } as never;
   listener({ kind: 'note', runner: null, level: 'warning', message: why });
   listener({ kind: 'stepStarted', step, reason: why, because: 'cause' });
-  listener({ kind: 'stepFailed', step, exit: { kind: 'exited', code: 1 }, why, tail: why });
+  listener({ kind: 'stepFailed', step, exit: { kind: 'exited', code: 1 }, why, tail: why, kept: null });
   listener({ kind: 'stepNotKept', step, why });
   listener({ kind: 'runnerEnded', runner: null as never, outcome: { kind: 'failed', why }, durationMs: 1 });
   expect(heard).toHaveLength(5);
