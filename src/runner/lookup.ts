@@ -2,7 +2,7 @@ import type { ChainStep } from './chain.ts';
 import type { RunContext } from './context.ts';
 import { isSecret, valueAt } from './environment.ts';
 import { expandStep, isWorking, type Instruction } from './instruction.ts';
-import { keyDifference, keyParts, secretDigest, stepKey, type KeyPart } from './key.ts';
+import { keyDifference, keyParts, secretDigest, stepKey, type KeyPart, type StepFacts } from './key.ts';
 import type { Verdict } from './ports.ts';
 import type { Position } from './position.ts';
 import { brokenRead } from './reads.ts';
@@ -17,6 +17,11 @@ export interface KeyedStep {
   readonly instruction: Instruction;
   readonly key: StepKey;
   readonly parts: readonly KeyPart[];
+  /**
+   * What it is made under on a machine where files show times of their own, though nothing in its own Layerfile wants that: a chain without those never
+   * finds it. Null where the key says it already, or no machine of the chain is such.
+   */
+  readonly dated: Pick<KeyedStep, 'key' | 'parts'> | null;
   /** Nothing but the base machine is before it. */
   readonly first: boolean;
   /** The id of the Layerfile that the step stands in. */
@@ -52,19 +57,25 @@ export async function keyStep(
   if (instruction.kind === 'wrong') return { wrong: instruction.why };
   const shown = expand((name) => (isSecret(name, position, context) ? keyValue(name, position, context) : value(name)));
   const first = context.root !== null && position.instance === context.root.id;
-  const own = keyParts({
+  const persistent = chainStep.index >= context.chain.persistentFrom;
+  const facts: StepFacts = {
     instruction: withoutSecrets(JSON.stringify(shown), position, context),
     buildEnv: Object.fromEntries(position.buildEnv.map((name) => [name, keyValue(name, position, context)])),
     cwd: position.state.cwd,
     user: position.state.user,
     secretsSet: secretsInForce(position, context),
-    mtime: chainStep.index >= context.chain.persistentFrom ? 'persistent' : 'plain',
-  });
-  const parts = first && context.root ? [...context.root.parts, ...own] : own;
+    mtime: persistent ? 'persistent' : 'plain',
+  };
+  const under = (these: StepFacts): Pick<KeyedStep, 'key' | 'parts'> => {
+    const parts = [...(first && context.root ? context.root.parts : []), ...keyParts(these)];
+    return { parts, key: stepKey(position.instance, parts) };
+  };
+  const isDated = !persistent && context.chain.persistentFrom < context.chain.steps.length;
+  const dated = isDated ? under({ ...facts, mtime: 'persistent' }) : null;
   const tree = await treeOf(instruction, context);
   if (typeof tree === 'object' && tree !== null) return tree;
   const named = { file: step.span.file.path, title: step.title };
-  return { instruction, parts, tree, first, layer: layer.id, named, key: stepKey(position.instance, parts) };
+  return { ...under(facts), dated, instruction, tree, first, layer: layer.id, named };
 }
 
 /** Names of what could be a secret in the machine at a position. */
@@ -127,7 +138,7 @@ export async function lookUp(
   { readonly kind: 'hits'; readonly first: Hit; others(): readonly Hit[] } | Extract<Lookup, { kind: 'miss' }>
 > {
   const { store } = context.ports;
-  const candidates = await store.candidates(keyed.key);
+  const candidates = await candidatesOf(keyed, context);
   let explained: { readonly reason: string; readonly usedAt: number } | null = null;
   for (const [index, instance] of candidates.entries()) {
     const found = check(instance, keyed, { position, context });
@@ -149,9 +160,14 @@ export async function lookUp(
   return { kind: 'miss', reason: keyDifference(keyed.parts, siblings) };
 }
 
+async function candidatesOf({ key, dated }: KeyedStep, { ports }: RunContext): Promise<readonly Instance[]> {
+  const plain = await ports.store.candidates(key);
+  return dated === null ? plain : [...plain, ...(await ports.store.candidates(dated.key))];
+}
+
 /** All instances of a step that hold now, newest first. */
 export async function holding(keyed: KeyedStep, position: Position, context: RunContext): Promise<readonly Hit[]> {
-  return hitsAmong(await context.ports.store.candidates(keyed.key), keyed, { position, context });
+  return hitsAmong(await candidatesOf(keyed, context), keyed, { position, context });
 }
 
 function hitsAmong(

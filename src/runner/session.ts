@@ -261,7 +261,7 @@ async function oneStep(
   emit({ kind: 'stepEnded', step, exit: worked.exit, durationMs, reads: ended.observations.length });
   const background = await bench.backgroundsAfter(worked.state);
   const instance = await record({
-    keyed,
+    keyed: { ...keyed, ...keyed.dated },
     parent: position.instance,
     title: chainStep.step.title,
     observations: begin === null ? ended.observations : union(ended.observations, inherited(begin, position.views)),

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Driver } from '../../src/runner/driver.ts';
@@ -298,4 +298,19 @@ describe('a press', () => {
     expect(await world.run({ press: true })).toMatchObject({ outcome: 'passed', ran: ['wait 0', 'wait 1'] });
     expect(await world.run()).toMatchObject({ outcome: 'waiting', ran: [] });
   });
+});
+
+test('a step that ran on a machine with file times, for a child with CACHE, is no result for those without', async () => {
+  const files = { Layerfile: 'FROM vm/debian:12\nRUN write /made x\n' };
+  const world = new FakeWorld(files);
+  await world.run();
+  // What was kept of the parent is gone: whoever goes on from there does its step again.
+  const layers = readdirSync(join(world.directory, 'store'), { recursive: true, encoding: 'utf8' });
+  for (const path of layers.filter((one) => /layers\/\w+$/.test(one)))
+    rmSync(join(world.directory, 'store', path), { recursive: true });
+  world.edit({ 'c/Layerfile': 'FROM /\nCACHE /kept\nRUN true\n' });
+  expect((await world.run()).ran).toEqual(['write /made x', 'true']);
+  world.edit({ 'p/Layerfile': 'FROM /\nRUN cat /made\n' });
+  expect((await world.run()).ran).toEqual(['write /made x', 'cat /made']);
+  expect((await world.run()).ran).toEqual([]);
 });
