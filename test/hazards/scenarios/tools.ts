@@ -166,7 +166,7 @@ export const tools: readonly Scenario[] = [
     ],
   },
   {
-    rows: ['H24'],
+    rows: ['H12'],
     name: 'odd-names',
     files: {
       [`d/${'n'.repeat(255)}`]: 'long\n',
