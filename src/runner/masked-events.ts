@@ -32,6 +32,8 @@ function maskedEvent(event: Event, mask: (text: string) => string): Event {
     case 'stepSkipped':
     case 'machineStarting':
     case 'machineReady':
+    case 'machineHibernated':
+    case 'machineWoken':
     case 'stepOutput':
     case 'stepEnded':
     case 'waiting':
