@@ -1,6 +1,5 @@
 import { build } from 'esbuild';
-import { chmod, copyFile, cp, readFile, rm } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { chmod, cp, readFile, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { compileAgent } from '../src/runner/drivers/vm/compile.ts';
 
@@ -11,9 +10,6 @@ const entries: Readonly<Record<string, string>> = {
   post: 'src/action/post.ts',
   'cache-client': 'src/runner/stores/actions-cache/client.ts',
 };
-
-/** Files that programs read from beside themselves (`new URL('./name', import.meta.url)`), hence all in one directory. */
-const assets: readonly string[] = ['src/runner/drivers/sandbox/agent.pl'];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** `node .ci/build.ts [directory]`: tests build into one of their own. */
@@ -66,7 +62,8 @@ await build({
   banner: { js: '#!/usr/bin/env node' },
   logLevel: 'warning',
 });
-for (const asset of assets) await copyFile(`${root}/${asset}`, `${dist}/${basename(asset)}`);
+// What programs read from beside themselves (`new URL('./name', import.meta.url)`). The init of sandbox machines:
+await cp(`${root}/src/runner/drivers/sandbox/agent`, `${dist}/agent`, { recursive: true });
 // The agent of virtual machines: for this architecture as a program, for others (and where nothing compiles it) as its sources.
 await cp(`${root}/src/runner/drivers/vm/guest`, `${dist}/guest`, { recursive: true });
 await compileAgent(`${dist}/guest-agent-${process.arch}`, AbortSignal.timeout(120_000)).catch((error: unknown) => {

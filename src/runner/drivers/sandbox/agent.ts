@@ -6,7 +6,17 @@ import { MachineLost, MachineRefused } from '../../driver.ts';
 import type { Field } from '../frames.ts';
 import { encodeFrame, FrameReader } from '../frames.ts';
 
-const source = readFileSync(new URL('./agent.pl', import.meta.url));
+/** The files of the machine's init, in the order in which they are one program. */
+const parts = 'system boot root commands terminals files copies layers state requests loop'.split(' ');
+let program: string | null = null;
+
+/** The machine's init; Perl names the file that a line of it comes from. */
+function agentProgram(): string {
+  program ??= parts
+    .map((part) => `# line 1 "${part}.pl"\n${readFileSync(new URL(`./agent/${part}.pl`, import.meta.url), 'utf8')}`)
+    .join('\n');
+  return program;
+}
 
 /** What the agent answers with while a request is open. `exit`: code, or (where it was killed) an empty field and the signal's number. */
 type Message = { readonly kind: string; readonly fields: readonly Buffer[] };
@@ -54,8 +64,8 @@ export class Agent implements AsyncDisposable {
     readonly signal: AbortSignal;
   }): Promise<Agent> {
     options.signal.throwIfAborted();
-    const program = join(options.directory, 'agent.pl');
-    writeFileSync(program, source, { mode: 0o600 });
+    const file = join(options.directory, 'agent.pl');
+    writeFileSync(file, agentProgram(), { mode: 0o600 });
     const [command, ...argv] = [
       ...['setpriv', '--pdeathsig', 'KILL', '--'],
       ...[
@@ -71,7 +81,7 @@ export class Agent implements AsyncDisposable {
         '--net',
         '--',
       ],
-      ...['perl', program, options.directory, options.hostname, options.userXattr ? '1' : ''],
+      ...['perl', file, options.directory, options.hostname, options.userXattr ? '1' : ''],
     ];
     const child = spawn(command ?? '', argv, {
       stdio: ['pipe', 'pipe', 'pipe'],
