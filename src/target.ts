@@ -1,5 +1,6 @@
 import { diagnostic, type Diagnostic } from './diagnostics/diagnostic.ts';
 import type { Layer, Plan, Step, StepKind, StepOfKind } from './ir/ir.ts';
+import { shortTitle } from './ir/short-title.ts';
 
 /** What a target can do with a step: the same thing, something like it (how), or nothing (why). Both are phrases for a sentence. */
 export type Support =
@@ -61,10 +62,11 @@ export function checkSupport(plan: Plan, target: Target): readonly Diagnostic[] 
       const phrase = support.level === 'emulated' ? support.how : support.why;
       if (said.has(`${step.kind} ${phrase}`)) continue;
       said.add(`${step.kind} ${phrase}`);
+      const title = shortTitle(step.title);
       found.push(
         support.level === 'emulated'
-          ? diagnostic('target/emulated', step.span, { title: step.title, target: target.title, how: phrase })
-          : diagnostic('target/unsupported', step.span, { title: step.title, target: target.title, why: phrase }),
+          ? diagnostic('target/emulated', step.span, { title, target: target.title, how: phrase })
+          : diagnostic('target/unsupported', step.span, { title, target: target.title, why: phrase }),
       );
     }
   }

@@ -19,6 +19,8 @@ import { RepositoryMemory } from './repository-look.ts';
 export interface CompileOptions {
   /** Only these Layerfiles, or those in these directories, with what they start from and wait for; null for all. */
   readonly only?: readonly RepoPath[] | null;
+  /** How a message names a path of `only`; as seen from the repository's root by default. */
+  readonly showPath?: (path: string) => string;
   /** Names that the command line gives a value (`--env NAME=value`). */
   readonly given?: Iterable<string>;
 }
@@ -50,7 +52,7 @@ export async function compile(repo: RepoReader, options: CompileOptions = {}): P
   const linked = link({ repo, config, own, report, unfetched: (source) => void unfetched.push(source) });
   const ordered = order(linked, report);
   const checked = lowerAll({ repo, ordered, report, given: new Set(options.given ?? []) });
-  const kept = closure(linked, selected({ own, only: options.only ?? null, report }));
+  const kept = closure(linked, selected({ own, report, ...options }));
   const diagnostics = tidy(found.filter((one) => isKept(one, kept)));
   const files = ordered.filter(({ layerfile }) => kept.has(layerfile.location)).map(({ layerfile }) => layerfile);
   if (hasErrors(diagnostics)) return { plan: null, diagnostics, files, config, unfetched };
@@ -157,12 +159,16 @@ function copyCounts(ordered: readonly LinkedLayerfile[]): ReadonlyMap<RepoPath, 
   return counts;
 }
 
-function selected(choice: {
+function selected({
+  own,
+  only = null,
+  showPath = (path) => path,
+  report,
+}: CompileOptions & {
   readonly own: readonly RepoPath[];
-  readonly only: readonly RepoPath[] | null;
   readonly report: (found: Diagnostic) => void;
 }): ReadonlySet<RepoPath> {
-  return choice.only === null ? new Set(choice.own) : selectLayerfiles(choice.own, choice.only, choice.report);
+  return only === null ? new Set(own) : selectLayerfiles({ all: own, only, showPath, report });
 }
 
 /** What is selected, with all that it starts from and waits for. */

@@ -12,7 +12,7 @@ export function readText(repo: RepoReader, path: RepoPath, report: (found: Diagn
     if (repo.kind(path) === 'directory') report(diagnostic('file/is-directory', nothing, {}));
     else if (content.failure === 'outside') {
       report(diagnostic('file/link-outside', nothing, { target: repo.link(path) ?? 'somewhere else' }));
-    } else report(diagnostic('file/unreadable', nothing, { why: failureText(content.failure) }));
+    } else report(diagnostic('file/unreadable', nothing, { why: whyUnreadable(content.failure, repo.link(path)) }));
     return null;
   }
   try {
@@ -21,9 +21,24 @@ export function readText(repo: RepoReader, path: RepoPath, report: (found: Diagn
     const text = looseDecoder.decode(content.bytes);
     const start = Math.max(0, text.indexOf('\uFFFD'));
     const span = { file: { path, text }, start, end: Math.min(text.length, start + 1) };
-    report(diagnostic('file/not-utf8', span, { byte: Buffer.byteLength(text.slice(0, start)) + 1 }));
+    report(diagnostic('file/not-utf8', span, { what: encodingOf(content.bytes, text.slice(0, start)) }));
     return null;
   }
+}
+
+/** What bytes that are not UTF-8 are instead, as far as a look at them tells; `before`: the text up to the first wrong one. */
+function encodingOf(bytes: Uint8Array, before: string): string {
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return 'UTF-16';
+  if (bytes.subarray(0, 8000).includes(0)) return 'no text';
+  return `not UTF-8 (byte ${Buffer.byteLength(before) + 1} is the first that is not)`;
+}
+
+function whyUnreadable(failure: ReadFailure, target: string | null): string {
+  if (target === null) return failureText(failure);
+  if (failure === 'absent') return `it is a link to ${target}, where nothing is`;
+  if (failure === 'failed') return `it is a link to ${target}, which leads nowhere in the end`;
+  return `it is a link to ${target}: ${failureText(failure)}`;
 }
 
 /** Why a file could not be read, in words. */
@@ -44,20 +59,29 @@ export function failureText(failure: ReadFailure): string {
 
 /**
  * The Layerfiles that paths of the command line select: a Layerfile, or a directory and all Layerfiles in it.
- * A path that selects none is reported.
+ * A path that selects none is reported, as `showPath` names it.
  */
-export function selectLayerfiles(
-  all: readonly RepoPath[],
-  only: readonly RepoPath[],
-  report: (found: Diagnostic) => void,
-): ReadonlySet<RepoPath> {
+export function selectLayerfiles({
+  all,
+  only,
+  showPath,
+  report,
+}: {
+  readonly all: readonly RepoPath[];
+  readonly only: readonly RepoPath[];
+  readonly showPath: (path: string) => string;
+  readonly report: (found: Diagnostic) => void;
+}): ReadonlySet<RepoPath> {
   const selected = new Set<RepoPath>();
   for (const path of only) {
     const found = all.filter((one) => isWithin(path, one));
     for (const one of found) selected.add(one);
     if (found.length > 0) continue;
     const candidates = all.flatMap((one) => [one, one.replace(/\/?Layerfile$/, '')]);
-    report(diagnostic('file/no-such-layerfile', null, { path, near: nearest(path, candidates) }));
+    const near = nearest(path, candidates);
+    report(
+      diagnostic('file/no-such-layerfile', null, { path: showPath(path), near: near === null ? null : showPath(near) }),
+    );
   }
   return selected;
 }

@@ -3,6 +3,7 @@ import { positionAt, type Span } from '../diagnostics/source.ts';
 import type { RepoPath } from '../host.ts';
 import type { Layer, Plan, Step } from './ir.ts';
 import { runnersOf, type Runner } from './runners.ts';
+import { shortTitle } from './short-title.ts';
 import { directoryOf } from './sources.ts';
 
 /** A step that a person means. */
@@ -100,7 +101,9 @@ function cleanPath(typed: string): RepoPath {
 const mostCandidates = 8;
 
 function ambiguous(typed: string, found: readonly NamedStep[]): string {
-  const lines = found.slice(0, mostCandidates).map(({ step }) => `\n  ${placeOf(step.span)}  ${step.title}`);
+  const lines = found
+    .slice(0, mostCandidates)
+    .map(({ step }) => `\n  ${placeOf(step.span)}  ${shortTitle(step.title)}`);
   const more = found.length > mostCandidates ? `\n  … and ${found.length - mostCandidates} more` : '';
   return `${JSON.stringify(typed)} can be any of these; give the place:${lines.join('')}${more}`;
 }
@@ -117,6 +120,6 @@ function unknown(typed: string, all: readonly NamedStep[]): string {
   const advice =
     near === null
       ? 'give its place (web/Layerfile:5, or web:3 for the third step of web), its checkpoint’s name, the id that layer run prints, or a part of its text'
-      : `did you mean ${JSON.stringify(names.get(near))}?`;
+      : `did you mean ${JSON.stringify(shortTitle(names.get(near) ?? near))}?`;
   return `no step is ${JSON.stringify(typed)}; ${advice}`;
 }

@@ -1,4 +1,5 @@
 import { positionAt, type Span } from '../diagnostics/source.ts';
+import { shortTitle } from '../ir/short-title.ts';
 import type { StepName } from '../runner/events.ts';
 
 /** A duration as people say it: `350ms`, `4.2s`, `4m12s`, `1h03m`. */
@@ -18,13 +19,9 @@ export function plainText(text: string): string {
   );
 }
 
-const longestTitle = 72;
-
 /** `web/tests ▸ RUN ./unittest.sh`; a long instruction is cut. */
 export function stepText(step: StepName): string {
-  const title = plainText(step.title);
-  const shown = title.length > longestTitle ? `${title.slice(0, longestTitle - 1)}…` : title;
-  return `${plainText(step.runner.label)} ▸ ${shown}`;
+  return `${plainText(step.runner.label)} ▸ ${plainText(shortTitle(step.title))}`;
 }
 
 /** `web/tests/Layerfile:5`. */

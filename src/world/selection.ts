@@ -22,6 +22,8 @@ export function select(typed: readonly string[], host: Host): Selection | { read
   const repository = first === undefined ? here : repositoryOf(first, here, host);
   const only: RepoPath[] = [];
   for (const [index, path] of paths.entries()) {
+    if (isOtherFile(path))
+      return { problem: `${typed[index]} is no Layerfile: name one, or a directory that holds some` };
     const inside = within(repository.root, path);
     if (inside === null) return { problem: `${typed[index]} is not in the repository ${repository.root}` };
     only.push(inside);
@@ -34,6 +36,14 @@ export function select(typed: readonly string[], host: Host): Selection | { read
 function repositoryOf(path: string, here: RepoReader, host: Host): RepoReader {
   const there = host.repository(nearestDirectory(path));
   return there.git || within(here.root, path) === null ? there : here;
+}
+
+/** A file that neither is a Layerfile nor, as `layer check` takes them, an Earthfile. */
+function isOtherFile(path: string): boolean {
+  return (
+    !/(^|\/)(Layerfile|Earthfile|[^/]*\.earth)$/.test(path) &&
+    statSync(path, { throwIfNoEntry: false })?.isFile() === true
+  );
 }
 
 function nearestDirectory(path: string): string {

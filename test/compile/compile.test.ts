@@ -37,6 +37,8 @@ describe('files that cannot be read', () => {
       'f/Layerfile': { link: '../g/Layerfile' },
       'g/Layerfile': `${from}MEMORY lots\n`,
       'h/Layerfile': { failure: 'failed' },
+      'i/Layerfile': new Uint8Array([0xff, 0xfe, 0x46, 0]),
+      'j/Layerfile': new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0x80]),
     } as const;
     expect(await diagnosticsOf(entries)).toBe(
       [
@@ -44,10 +46,12 @@ describe('files that cannot be read', () => {
         'b/Layerfile:1:1-1:1 error file/unreadable this Layerfile cannot be read: permission denied',
         'c/Layerfile:2:7-2:8 error file/not-utf8 this Layerfile is not UTF-8 (byte 26 is the first that is not); save it as UTF-8',
         'd/Layerfile:1:1-1:1 error file/link-outside this is a link to ../../outside, which is outside the repository; put the file itself here',
-        'e/Layerfile:1:1-1:1 error file/unreadable this Layerfile cannot be read: nothing is there',
+        'e/Layerfile:1:1-1:1 error file/unreadable this Layerfile cannot be read: it is a link to ../nowhere, where nothing is',
         'f/Layerfile:2:8-2:12 error language/memory-size lots is not a size; write a number and K, M or G, like 2G',
         'g/Layerfile:2:8-2:12 error language/memory-size lots is not a size; write a number and K, M or G, like 2G',
         'h/Layerfile:1:1-1:1 error file/unreadable this Layerfile cannot be read: the system reported an error',
+        'i/Layerfile:1:1-1:2 error file/not-utf8 this Layerfile is UTF-16; save it as UTF-8',
+        'j/Layerfile:1:9-1:10 error file/not-utf8 this Layerfile is no text; save it as UTF-8',
         '',
       ].join('\n'),
     );

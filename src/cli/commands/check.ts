@@ -63,15 +63,16 @@ interface Found {
 }
 
 /** Layerfiles are checked with what they start from; Earthfiles, each by itself, where they are named. */
-async function checked({ repository, only }: Selection): Promise<Found> {
+async function checked({ repository, only, showPath }: Selection): Promise<Found> {
   const earthfiles = only?.filter(isEarthfile) ?? [];
   const wrong = checkEarthfiles(repository, earthfiles);
   const counts = earthfiles.length === 0 ? [] : [counted(earthfiles.length, 'Earthfile')];
   const rest = only?.filter((path) => !isEarthfile(path)) ?? null;
   if (rest?.length === 0) return { what: counts.join(), diagnostics: wrong };
-  const { diagnostics, files } = await compile(repository, { only: rest });
+  const { diagnostics, files } = await compile(repository, { only: rest, showPath });
+  if (files.length > 0) counts.unshift(counted(files.length, 'Layerfile'));
   return {
-    what: [counted(files.length, 'Layerfile'), ...counts].join(', '),
+    what: counts.join(', '),
     diagnostics: [...diagnostics, ...wrong],
   };
 }
@@ -102,7 +103,7 @@ async function printed({ format, found, selection, context }: Report): Promise<s
 function summary({ what, diagnostics }: Found): string {
   const problems = countProblems(diagnostics);
   if (problems === '') return `${what}: nothing wrong`;
-  return `${what}: ${problems}; \`layer explain <code>\` says more`;
+  return `${what === '' ? '' : `${what}: `}${problems}; \`layer explain <code>\` says more`;
 }
 
 function excessOf(diagnostics: readonly Diagnostic[], allowed: number | null): string | null {

@@ -94,7 +94,7 @@ interface Work {
 
 async function compileOnce({ target, selection, context, out, check }: Work): Promise<ExitCode> {
   const { terminal } = context.host;
-  const { plan, diagnostics } = await compileLayerfiles(selection.repository, { only: selection.only });
+  const { plan, diagnostics } = await compileLayerfiles(selection.repository, selection);
   const found = plan === null ? diagnostics : [...diagnostics, ...target.check(plan), ...checkSupport(plan, target)];
   terminal.error(await terminalReport(found, terminal, selection.showPath));
   if (plan === null || hasErrors(found)) {
@@ -109,7 +109,7 @@ async function compileOnce({ target, selection, context, out, check }: Work): Pr
     );
     return exit.wrong;
   }
-  return check ? compare({ files, selection, target, context }) : write({ files, selection, target, context });
+  return check ? compare({ files, selection, context }) : write({ files, selection, context });
 }
 
 /** `--out` moves the first file; what belongs to it keeps its own place. `-` is the first file alone. */
@@ -122,7 +122,6 @@ function placed(files: readonly OutputFile[], out: string | null): readonly Outp
 interface Output {
   readonly files: readonly OutputFile[];
   readonly selection: Selection;
-  readonly target: Target;
   readonly context: Context;
 }
 
@@ -138,11 +137,11 @@ async function write({ files, selection, context }: Output): Promise<ExitCode> {
   return exit.done;
 }
 
-function compare({ files, selection, target, context }: Output): ExitCode {
+function compare({ files, selection, context }: Output): ExitCode {
   const stale = files.filter(({ path, content }) => path !== '-' && !isCurrent(selection, path, content));
   for (const { path } of stale) {
     context.host.terminal.error(
-      `layer compile: ${selection.showPath(path)} is stale; run layer compile --target ${target.name}\n`,
+      `layer compile: ${selection.showPath(path)} is stale; run this again without --check\n`,
     );
   }
   return stale.length === 0 ? exit.done : exit.wrong;

@@ -44,12 +44,12 @@ export const fmt = command({
 });
 
 /** The texts that are to be written, and what could not be read. */
-async function layOut({ repository, only }: Selection) {
+async function layOut({ repository, only, showPath }: Selection) {
   const diagnostics: Diagnostic[] = [];
   const report = (one: Diagnostic): void => void diagnostics.push(one);
   const all = await repository.layerfiles();
   if (all.length === 0) report(diagnostic('file/none', null, { root: repository.root }));
-  const paths = only === null || all.length === 0 ? all : [...selectLayerfiles(all, only, report)];
+  const paths = only === null || all.length === 0 ? all : [...selectLayerfiles({ all, only, showPath, report })];
   const sources = paths.flatMap((path) => readText(repository, path, report) ?? []);
   const changed = sources
     .map((source) => ({ path: source.path, before: source.text, text: formatLayerfile(parse(source).ast) }))

@@ -39,7 +39,7 @@ export const graph = command({
       terminal.error(`layer graph: ${selection.problem}\n`);
       return exit.usage;
     }
-    const { plan, diagnostics } = await compile(selection.repository, { only: selection.only });
+    const { plan, diagnostics } = await compile(selection.repository, selection);
     if (plan === null) {
       terminal.error(await terminalReport(diagnostics, terminal, selection.showPath));
       terminal.error(

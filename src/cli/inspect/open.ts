@@ -75,7 +75,7 @@ export async function openInspection(given: {
   const elevated = await asRoot(name, given.needs, context);
   if (elevated !== null) return { code: elevated };
   const compiled = await compileFetched(selection.repository, {
-    ...{ compile: { only: selection.only, given: names }, offline: options.offline, env: context.host.environment },
+    ...{ compile: { ...selection, given: names }, offline: options.offline, env: context.host.environment },
     ...{ tell: (message) => terminal.error(`${message}\n`), signal: context.signal },
   });
   if ('failure' in compiled) return wrong(compiled.failure, exit.hostFailed);

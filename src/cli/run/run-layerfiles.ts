@@ -48,7 +48,7 @@ export async function runLayerfiles(given: WhatToRun): Promise<ExitCode> {
   // Meanwhile: what takes another program, or another thread.
   const begun = isRoot() ? beginRun({ store: options.store, root: selection.repository.root, ...context }) : null;
   const compiled = await compileFetched(begun?.knowing(selection.repository) ?? selection.repository, {
-    compile: { only: selection.only, given: set },
+    compile: { ...selection, given: set },
     offline: options.offline,
     env: context.host.environment,
     tell: (message) => terminal.error(`${message}\n`),

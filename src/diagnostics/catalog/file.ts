@@ -30,9 +30,9 @@ another name, or let .gitignore name it.`,
     explain: `The file is there but could not be read: it may belong to another user, be a link to nothing, or be something other
 than a file. Mend its permissions (\`chmod u+r\`), or remove it.`,
   }),
-  'file/not-utf8': entry<{ byte: number }>({
+  'file/not-utf8': entry<{ what: string }>({
     severity: 'error',
-    message: ({ byte }) => `this Layerfile is not UTF-8 (byte ${byte} is the first that is not); save it as UTF-8`,
+    message: ({ what }) => `this Layerfile is ${what}; save it as UTF-8`,
     explain: `Layerfiles are UTF-8 text. A file in another encoding can be converted, for example with
 \`iconv -f latin1 -t utf-8 Layerfile\`.`,
   }),

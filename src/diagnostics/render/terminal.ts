@@ -57,11 +57,10 @@ function snippet(span: Span, style: SnippetStyle): readonly string[] {
   const start = positionAt(span.file, span.start);
   const last = positionAt(span.file, Math.max(span.start, span.end - 1)).line;
   const path = visible(style.look.showPath(span.file.path));
-  const lines = [
-    `${' '.repeat(style.gutter)}${paint(frame, '-->')} ${path}:${start.line}:${start.column}`,
-    bar(style.gutter, paint),
-    ...marked(span, start.line, style),
-  ];
+  const arrow = `${' '.repeat(style.gutter)}${paint(frame, '-->')} ${path}:${start.line}:${start.column}`;
+  // Of a file that is empty or cannot be read there is nothing to show.
+  if (span.file.text === '') return [arrow];
+  const lines = [arrow, bar(style.gutter, paint), ...marked(span, start.line, style)];
   if (last > start.line + 1) lines.push(paint(frame, '...'));
   if (last > start.line) lines.push(...marked(span, last, style));
   return lines;

@@ -94,7 +94,24 @@ describe('layer check is given something else than Layerfiles', () => {
       out: expect.stringContaining('there is no Layerfile at wbe; did you mean web?'),
     });
     expect(await layerIn(root, 'check', 'a/b/c')).toMatchObject({ code: 64 });
+    expect((await layerIn(join(root, 'web'), 'check', '../wbe')).out).toContain(
+      'there is no Layerfile at ../wbe; did you mean .?',
+    );
   });
+
+  test.each(['check', 'run', 'fmt', 'graph', 'compile', 'plan'])(
+    'a file of another name, by layer %s',
+    async (name) => {
+      const root = scratch({ Layerfile: good, 'README.md': '' });
+      expect(await layerIn(root, name, 'README.md')).toEqual({
+        code: 64,
+        out: '',
+        error: expect.stringContaining(
+          `layer ${name}: README.md is no Layerfile: name one, or a directory that holds some\n`,
+        ),
+      });
+    },
+  );
 
   test('paths of two repositories', async () => {
     const root = scratch({ '.git/HEAD': '', Layerfile: good });
@@ -115,8 +132,12 @@ describe('layer check is given something else than Layerfiles', () => {
       'error[file/not-utf8]',
     ],
     ['a link out of the repository', { Layerfile: { link: '/etc/passwd' } }, 'error[file/link-outside]'],
-    ['a link to nothing', { Layerfile: { link: 'nowhere' } }, 'error[file/unreadable]'],
-    ['a link to itself', { Layerfile: { link: 'Layerfile' } }, 'error[file/unreadable]'],
+    [
+      'a link to nothing',
+      { Layerfile: { link: 'nowhere' } },
+      'it is a link to nowhere, where nothing is\n --> Layerfile:1:1\n\n1 error;',
+    ],
+    ['a link to itself', { Layerfile: { link: 'Layerfile' } }, 'which leads nowhere in the end'],
   ])('%s', async (_what, files, message) => {
     const { code, out, error } = await layerIn(scratch(files), 'check');
     expect({ code, error }).toEqual({ code: 2, error: '' });

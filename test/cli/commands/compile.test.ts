@@ -24,7 +24,7 @@ describe('layer compile', () => {
     await layerIn(root, 'compile', '--target', 'github');
     expect(await check()).toEqual({ code: 0, out: '', error: '' });
     appendFileSync(join(root, 'Layerfile'), 'RUN false\n');
-    const stale = `layer compile: ${workflow} is stale; run layer compile --target github\n`;
+    const stale = `layer compile: ${workflow} is stale; run this again without --check\n`;
     expect(await check()).toEqual({ code: 2, out: '', error: stale });
   });
 

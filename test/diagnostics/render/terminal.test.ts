@@ -108,9 +108,6 @@ describe('renderTerminal', () => {
     expect(renderTerminal(unknown({ file: empty, start: 0, end: 0 }), plain)).toMatchInlineSnapshot(`
       "error[syntax/unknown-instruction]: RUM is not an instruction
        --> web/Layerfile:1:1
-        |
-      1 |
-        | ^
       "
     `);
   });
