@@ -63,6 +63,8 @@ export interface Operands {
   readonly help: string;
   readonly least: number;
   readonly most: number;
+  /** How the usage line shows them, where it is not one repeated thing. */
+  readonly usage?: string;
 }
 
 export const flag = (help: string): FlagOption => ({ kind: 'flag', help });

@@ -5,27 +5,11 @@ interface CommandEntry {
   load(): Promise<Command>;
 }
 
-/** Every command; each is read only when it is wanted. */
+/** Every command, in the order of help; each is read only when it is wanted. */
 export const commands: { readonly [name: string]: CommandEntry } = {
-  check: {
-    summary: 'finds what is wrong in Layerfiles',
-    load: async () => (await import('./commands/check.ts')).check,
-  },
-  fmt: {
-    summary: 'lays Layerfiles out in one style',
-    load: async () => (await import('./commands/fmt.ts')).fmt,
-  },
-  graph: {
-    summary: 'draws how Layerfiles depend on each other',
-    load: async () => (await import('./commands/graph.ts')).graph,
-  },
   run: {
     summary: 'runs Layerfiles, skipping what cannot have changed',
     load: async () => (await import('./commands/run.ts')).run,
-  },
-  retry: {
-    summary: 'runs again what failed the last time',
-    load: async () => (await import('./commands/retry.ts')).retry,
   },
   plan: {
     summary: 'says what a run would do, and runs nothing',
@@ -43,6 +27,10 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'says which steps would run if files changed',
     load: async () => (await import('./commands/affected.ts')).affected,
   },
+  retry: {
+    summary: 'runs again what failed the last time',
+    load: async () => (await import('./commands/retry.ts')).retry,
+  },
   shell: {
     summary: 'opens a terminal in the state after a step',
     load: async () => (await import('./commands/shell.ts')).shell,
@@ -51,9 +39,29 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'proves that what is skipped is skipped rightly',
     load: async () => (await import('./commands/verify.ts')).verify,
   },
-  pin: {
-    summary: 'keeps a snapshot whatever room is asked for',
-    load: async () => (await import('./commands/pin.ts')).pin,
+  check: {
+    summary: 'finds what is wrong in Layerfiles',
+    load: async () => (await import('./commands/check.ts')).check,
+  },
+  fmt: {
+    summary: 'lays Layerfiles out in one style',
+    load: async () => (await import('./commands/fmt.ts')).fmt,
+  },
+  graph: {
+    summary: 'draws how Layerfiles depend on each other',
+    load: async () => (await import('./commands/graph.ts')).graph,
+  },
+  explain: {
+    summary: 'explains diagnostics and instructions',
+    load: async () => (await import('./commands/explain.ts')).explain,
+  },
+  compile: {
+    summary: 'writes a workflow for GitHub Actions, or an Earthfile',
+    load: async () => (await import('./commands/compile.ts')).compile,
+  },
+  doctor: {
+    summary: 'says what this host can do, and what would mend the rest',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   du: {
     summary: 'says what the store holds and how much room it takes',
@@ -63,20 +71,12 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'makes the store smaller',
     load: async () => (await import('./commands/prune.ts')).prune,
   },
+  pin: {
+    summary: 'keeps a snapshot whatever room is asked for',
+    load: async () => (await import('./commands/pin.ts')).pin,
+  },
   unpin: {
     summary: 'lets a pinned snapshot go',
     load: async () => (await import('./commands/unpin.ts')).unpin,
-  },
-  doctor: {
-    summary: 'says what this host can do, and what would mend the rest',
-    load: async () => (await import('./commands/doctor.ts')).doctor,
-  },
-  compile: {
-    summary: 'writes a workflow for GitHub Actions, or an Earthfile',
-    load: async () => (await import('./commands/compile.ts')).compile,
-  },
-  explain: {
-    summary: 'explains diagnostics and instructions',
-    load: async () => (await import('./commands/explain.ts')).explain,
   },
 };

@@ -10,7 +10,7 @@ export async function dispatch(typed: readonly string[], context: Context): Prom
   const { terminal } = context.host;
   const [first, ...rest] = typed;
   if (first === undefined) {
-    terminal.error(generalHelp());
+    terminal.error(generalHelp(terminal.columns));
     return exit.usage;
   }
   if (first === '--version' || first === '-V' || first === '-v') {
@@ -23,7 +23,7 @@ export async function dispatch(typed: readonly string[], context: Context): Prom
 
 async function help([topic]: readonly string[], context: Context): Promise<ExitCode> {
   if (topic === undefined || topic === 'help') {
-    context.host.terminal.out(generalHelp());
+    context.host.terminal.out(generalHelp(context.host.terminal.columns));
     return exit.done;
   }
   if (topic === 'instructions') return runCommand('explain', [], context);
@@ -39,7 +39,7 @@ async function runCommand(name: string, typed: readonly string[], context: Conte
   }
   const command = await entry.load();
   if (asksForHelp(typed)) {
-    terminal.out(commandHelp(name, command));
+    terminal.out(commandHelp(name, command, terminal.columns));
     return exit.done;
   }
   const args = readArgs(typed, command);
@@ -62,8 +62,38 @@ function asksForHelp(typed: readonly string[]): boolean {
   return typed.slice(0, end < 0 ? typed.length : end).some((word) => word === '--help' || word === '-h');
 }
 
+/** What people who come from other tools type, and what does it here. */
+const knownElsewhere: Readonly<Record<string, string>> = {
+  ...{
+    build: 'layer run',
+    test: 'layer run',
+    start: 'layer run',
+    up: 'layer run',
+    exec: 'layer shell STEP -- COMMAND',
+  },
+  ...{
+    lint: 'layer check',
+    validate: 'layer check',
+    format: 'layer fmt',
+    convert: 'layer compile',
+    status: 'layer plan',
+  },
+  ...{
+    clean: 'layer prune',
+    gc: 'layer prune',
+    rm: 'layer prune',
+    ls: 'layer du',
+    images: 'layer du',
+    debug: 'layer shell',
+  },
+  ...{ ssh: 'layer shell', fork: 'layer shell', approve: 'layer run --press', init: 'layer help instructions' },
+  ...{ version: 'layer --version' },
+};
+
 function unknownCommand(name: string): string {
   const what = name.startsWith('-') ? 'option' : 'command';
+  const elsewhere = Object.hasOwn(knownElsewhere, name) ? knownElsewhere[name] : undefined;
+  if (elsewhere !== undefined) return `there is no command ${JSON.stringify(name)}; see ${elsewhere}`;
   const near = nearest(name, [...Object.keys(commands), 'help', '--help', '--version']);
   const advice = near === null ? 'layer --help lists the commands' : `did you mean layer ${near}?`;
   return `there is no ${what} ${JSON.stringify(name)}; ${advice}`;

@@ -2,8 +2,9 @@ import { type Operands, type Option, placeholderOf } from './args.ts';
 import type { Command, Example } from './command.ts';
 import { commands } from './commands.ts';
 
-/** What `layer --help` prints. */
-export function generalHelp(): string {
+/** What `layer --help` prints, for lines of so many columns. */
+export function generalHelp(columns: number): string {
+  const section = sectionFor(columns);
   return paragraphs([
     'layer: CI that skips what cannot have changed',
     'Usage: layer <command> [options]',
@@ -15,30 +16,36 @@ export function generalHelp(): string {
       ['-h, --help', 'prints this, or a command’s own help'],
       ['--version', 'prints the version'],
     ]),
-    examples([
-      { command: 'layer check', does: 'check every Layerfile of this repository' },
-      { command: 'layer help check', does: 'say what `layer check` can do' },
-      { command: 'layer explain RUN', does: 'say what an instruction does' },
-    ]),
+    section(
+      'Examples:',
+      exampleRows([
+        { command: 'layer check', does: 'check every Layerfile of this repository' },
+        { command: 'layer run', does: 'run them' },
+        { command: 'layer help run', does: 'say what `layer run` can do' },
+        { command: 'layer explain RUN', does: 'say what an instruction does' },
+      ]),
+    ),
   ]);
 }
 
-/** What `layer <name> --help` prints. */
-export function commandHelp(name: string, command: Command): string {
+/** What `layer <name> --help` prints, for lines of so many columns. */
+export function commandHelp(name: string, command: Command, columns: number): string {
+  const section = sectionFor(columns);
   const options = Object.entries(command.options).map(([option, one]) => [optionForms(option, one), one.help] as const);
   const { operands } = command;
   const usage = ['Usage: layer', name, '[options]', operands ? operandForm(operands) : ''].join(' ').trimEnd();
   return paragraphs([
     `layer ${name}: ${commands[name]?.summary ?? ''}`,
     usage,
-    ...(command.description === null ? [] : [command.description]),
+    ...(command.description === null ? [] : [sentences(command.description, columns)]),
     ...(operands ? [section('Arguments:', [[operands.placeholder, operands.help]])] : []),
     section('Options:', [...options, ['-h, --help', 'prints this']]),
-    examples(command.examples),
+    section('Examples:', exampleRows(command.examples)),
   ]);
 }
 
-function operandForm({ placeholder, least, most }: Operands): string {
+function operandForm({ placeholder, least, most, usage }: Operands): string {
+  if (usage !== undefined) return usage;
   const repeated = most > 1 ? `${placeholder}…` : placeholder;
   return least === 0 ? `[${repeated}]` : `<${repeated}>`;
 }
@@ -48,19 +55,45 @@ function optionForms(name: string, option: Option): string {
   return option.short === undefined ? long : `-${option.short}, ${long}`;
 }
 
-function section(title: string, rows: readonly (readonly [string, string])[]): string {
-  const width = Math.min(24, Math.max(...rows.map(([term]) => term.length)));
-  const lines = rows.map(([term, meaning]) =>
-    term.length > width ? `  ${term}\n  ${' '.repeat(width)}  ${meaning}` : `  ${term.padEnd(width)}  ${meaning}`,
-  );
-  return [title, ...lines].join('\n');
+/** What a person reads without effort, whatever the terminal has room for. */
+const widest = 110;
+const narrowest = 50;
+
+/** Lays out a title and rows of a term and what it means, which goes on below itself. */
+function sectionFor(columns: number): (title: string, rows: readonly (readonly [string, string])[]) => string {
+  return (title, rows) => {
+    const width = Math.min(24, Math.max(...rows.map(([term]) => term.length)));
+    const indent = ' '.repeat(width + 4);
+    const lines = rows.map(([term, meaning]) => {
+      const text = wrapped(meaning, columns - indent.length).join(`\n${indent}`);
+      return term.length > width ? `  ${term}\n${indent}${text}` : `  ${term.padEnd(width)}  ${text}`;
+    });
+    return [title, ...lines].join('\n');
+  };
 }
 
-function examples(lines: readonly Example[]): string {
-  return section(
-    'Examples:',
-    lines.map((one) => [one.command, `# ${one.does}`]),
-  );
+/** A line end behind a full stop stays; others are where the source was full. */
+function sentences(text: string, columns: number): string {
+  return text
+    .replace(/([^.])\n/g, '$1 ')
+    .split('\n')
+    .flatMap((paragraph) => wrapped(paragraph, columns))
+    .join('\n');
+}
+
+function wrapped(text: string, columns: number): readonly string[] {
+  const room = Math.max(narrowest, Math.min(columns, widest));
+  const lines: string[] = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line !== '' && line.length + 1 + word.length > room) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines;
+}
+
+function exampleRows(lines: readonly Example[]): readonly (readonly [string, string])[] {
+  return lines.map((one) => [one.command, `# ${one.does}`]);
 }
 
 function paragraphs(all: readonly string[]): string {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { commands } from '../../src/cli/commands.ts';
+import { commandHelp } from '../../src/cli/help.ts';
 import { layerIn } from '../support/fake-host.ts';
 
 const layer = (...typed: string[]) => layerIn('/', ...typed);
@@ -24,6 +25,17 @@ describe('help', () => {
     expect(await layer(name, '-h', '--no-such-option')).toMatchObject({ out });
   });
 
+  test.each([40, 80, 200])('fits %d columns, or what a sentence needs', async (columns) => {
+    for (const [name, entry] of Object.entries(commands)) {
+      const lines = commandHelp(name, await entry.load(), columns).split('\n');
+      const sentences = lines.filter((line) => !/^ {2}\S|^Usage|^layer/.test(line));
+      expect(Math.max(...sentences.map((line) => line.length))).toBeLessThanOrEqual(
+        Math.max(78, Math.min(columns, 138)),
+      );
+      expect(lines.every((line) => line === line.trimEnd())).toBe(true);
+    }
+  });
+
   test('of help is the general one', async () => {
     expect(await layer('help', 'help')).toEqual(await layer('--help'));
   });
@@ -45,6 +57,7 @@ describe('help', () => {
 describe('what is not there', () => {
   test.each([
     [['chekc'], 'layer: there is no command "chekc"; did you mean layer check?\n'],
+    [['lint'], 'layer: there is no command "lint"; see layer check\n'],
     [['toString'], 'layer: there is no command "toString"; layer --help lists the commands\n'],
     [['--verson'], 'layer: there is no option "--verson"; did you mean layer --version?\n'],
     [

@@ -14,6 +14,7 @@ export const pin = command({
     help: 'its place (web/Layerfile:5, or web:3 for the third step), checkpoint, the id that layer run prints, or a part of its text; then a name',
     least: 1,
     most: 2,
+    usage: '<step> [name]',
   },
   options: inspectOptions,
   examples: [

@@ -26,6 +26,7 @@ export const shell = command({
     help: 'its place (web/Layerfile:5, or web:3 for the third step), checkpoint, the id that layer run prints, or a part of its text; then a command',
     least: 1,
     most: Infinity,
+    usage: '<step> [-- command…]',
   },
   options,
   examples: [
