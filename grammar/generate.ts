@@ -12,6 +12,7 @@ const inputs = [
   'grammar/parser.ts',
   'grammar/instructions.ts',
   'grammar/reference.ts',
+  'docs/layerfile.md',
 ];
 const outputs = ['src/syntax/generated-parser.js', 'src/syntax/generated-parser.d.ts', 'src/syntax/generated-hover.ts'];
 
@@ -23,17 +24,27 @@ if (earthfileOutputs.some((name) => !read(name).startsWith(earthfileStamp()))) {
   await attempt(generateEarthfile, earthfileInputs[0]);
 }
 
-/** The programs of compiled Layerfiles, as modules: emitters are pure, so they cannot read them. */
+/** The programs of compiled Layerfiles, as modules: emitters are pure, so they cannot read them. A program of several files is these, one after the other. */
 const shells = [
-  { source: 'targets/shell/layer-sh.sh', name: 'layerShell' },
-  { source: 'targets/shell/layer-proxy.py', name: 'layerProxy' },
-  { source: 'targets/earthfile/enter.sh', name: 'enterShell' },
-  { source: 'targets/earthfile/build.sh', name: 'buildShell' },
+  {
+    name: 'layerShell',
+    output: 'targets/shell/generated-layer-sh.ts',
+    sources: 'start values machine files settings begin expose cache state call'
+      .split(' ')
+      .map((part) => `targets/shell/layer-sh/${part}.sh`),
+  },
+  {
+    name: 'layerProxy',
+    output: 'targets/shell/generated-layer-proxy.ts',
+    sources: ['targets/shell/layer-proxy.py'],
+  },
+  { name: 'enterShell', output: 'targets/earthfile/generated-enter.ts', sources: ['targets/earthfile/enter.sh'] },
+  { name: 'buildShell', output: 'targets/earthfile/generated-build.ts', sources: ['targets/earthfile/build.sh'] },
 ];
-for (const { source, name } of shells) {
-  const made = madeFrom([read(source), read('grammar/generate.ts')]);
-  const output = source.replace(/([^/]+)\.(?:sh|py)$/, 'generated-$1.ts');
-  const text = `/** See ${source}. */\nexport const ${name} = ${JSON.stringify(read(source))};\n`;
+for (const { name, output, sources } of shells) {
+  const made = madeFrom([...sources.map(read), read('grammar/generate.ts')]);
+  const program = sources.map(read).join('\n');
+  const text = `/** See ${sources.join(', ')}. */\nexport const ${name} = ${JSON.stringify(program)};\n`;
   if (!read(output).startsWith(made)) write(output, `${made}${text}`);
 }
 
@@ -61,7 +72,7 @@ async function generate(): Promise<void> {
   const grammar = read('grammar/layerfile.peggy');
   const docs = readInstructions(path('src/syntax/ast.ts'), parser.ruleNames(grammar));
   const readme = withTable(read('README.md'), referenceTable(docs));
-  const texts = [parser.generateParser(grammar), parser.parserTypes, hoverModule(docs)];
+  const texts = [parser.generateParser(grammar), parser.parserTypes, hoverModule(docs, read('docs/layerfile.md'))];
   if (readme !== read('README.md')) write('README.md', readme);
   outputs.forEach((name, index) => write(name, `${stamp(readme)}${texts[index] ?? ''}`));
 }

@@ -1,6 +1,7 @@
 import { type Operands, type Option, placeholderOf } from './args.ts';
 import type { Command, Example } from './command.ts';
 import { commands } from './commands.ts';
+import { wrapped } from './wrap.ts';
 
 /** What `layer --help` prints, for lines of so many columns. */
 export function generalHelp(columns: number): string {
@@ -55,10 +56,6 @@ function optionForms(name: string, option: Option): string {
   return option.short === undefined ? long : `-${option.short}, ${long}`;
 }
 
-/** What a person reads without effort, whatever the terminal has room for. */
-const widest = 110;
-const narrowest = 50;
-
 /** Lays out a title and rows of a term and what it means, which goes on below itself. */
 function sectionFor(columns: number): (title: string, rows: readonly (readonly [string, string])[]) => string {
   return (title, rows) => {
@@ -79,17 +76,6 @@ function sentences(text: string, columns: number): string {
     .split('\n')
     .flatMap((paragraph) => wrapped(paragraph, columns))
     .join('\n');
-}
-
-function wrapped(text: string, columns: number): readonly string[] {
-  const room = Math.max(narrowest, Math.min(columns, widest));
-  const lines: string[] = [''];
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1) ?? '';
-    if (line !== '' && line.length + 1 + word.length > room) lines.push(word);
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
-  }
-  return lines;
 }
 
 function exampleRows(lines: readonly Example[]): readonly (readonly [string, string])[] {

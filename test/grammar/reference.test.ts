@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readInstructions } from '../../grammar/instructions.ts';
 import { ruleNames } from '../../grammar/parser.ts';
-import { referenceTable, withTable } from '../../grammar/reference.ts';
+import { detailsIn, hoverModule, keywordOf, referenceTable, withTable } from '../../grammar/reference.ts';
 import { hovers } from '../../src/syntax/generated-hover.ts';
 import { keywords } from '../../src/syntax/keywords.ts';
 
@@ -35,7 +35,14 @@ describe('the instructions', () => {
       ruleNames(text('grammar/layerfile.peggy')),
     );
     expect(docs.map(({ kind }) => kind)).toEqual(Object.keys(keywords));
-    expect(Object.fromEntries(docs.map(({ kind, ...hover }) => [kind, hover]))).toEqual(hovers);
+    const details = detailsIn(text('docs/layerfile.md'));
+    const expected = docs.map((doc) => {
+      const { kind, ...hover } = doc;
+      return [kind, { ...hover, details: details.get(keywordOf(doc)) }];
+    });
+    expect(Object.fromEntries(expected)).toEqual(hovers);
+    expect(docs.map(keywordOf)).toEqual(Object.values(keywords));
+    expect([...details.keys()].sort()).toEqual(Object.values(keywords).sort());
   }, 60_000);
 
   test('are read from the JSDoc of their types', () => {
@@ -43,6 +50,12 @@ describe('the instructions', () => {
       { kind: 'run', summary: 'Runs a command.', forms: ['RUN command', 'RUN more'], example: 'RUN npm test' },
     ]);
   }, 60_000);
+
+  test('fail the build where the page about the language has no section of one', () => {
+    const docs = [{ kind: 'run', summary: 'Runs.', forms: ['RUN command'], example: 'RUN make' }];
+    expect(hoverModule(docs, '# Page\n\n### RUN\n\nIn bash.\n\n## End\n')).toContain('"details":"In bash."');
+    expect(() => hoverModule(docs, '# Page\n\n### COPY\n')).toThrow('docs/layerfile.md has no section RUN');
+  });
 
   test('fail the build where a rule or documentation is missing, and all that is missing is said', () => {
     const source = `${documented}

@@ -7,6 +7,7 @@ import type { InstructionKind } from '../../syntax/ast.ts';
 import { predefinedVariable, predefinedVariables } from '../../ir/variables.ts';
 import { command } from '../command.ts';
 import { exit } from '../../exit.ts';
+import { flowed } from '../wrap.ts';
 
 const entries: { readonly [code: string]: CatalogEntry<never> } = catalog;
 const kinds = Object.keys(hovers) as InstructionKind[];
@@ -31,7 +32,8 @@ export const explain = command({
       return exit.done;
     }
     const topic = operands.join(' ');
-    const text = codeText(topic) ?? instructionText(topic) ?? variableText(topic) ?? shortCodeText(topic);
+    const text =
+      codeText(topic) ?? instructionText(topic, terminal.columns) ?? variableText(topic) ?? shortCodeText(topic);
     if (text !== null) {
       terminal.out(text);
       return exit.done;
@@ -67,15 +69,16 @@ function variableText(topic: string): string | null {
 }
 
 /** A keyword, in whatever case; its first word alone stands for all that begin with it (`expose`). */
-function instructionText(topic: string): string | null {
+function instructionText(topic: string, columns: number): string | null {
   const wanted = topic.toUpperCase().trim().replaceAll(/\s+/g, ' ');
   const exact = kinds.filter((kind) => keywords[kind] === wanted);
   const meant = exact.length > 0 ? exact : kinds.filter((kind) => keywords[kind].startsWith(`${wanted} `));
-  return meant.length === 0 ? null : `${meant.map((kind) => hoverText(hovers[kind])).join('\n')}`;
+  return meant.length === 0 ? null : `${meant.map((kind) => hoverText(hovers[kind], columns)).join('\n')}`;
 }
 
-function hoverText({ forms, summary, example }: Hover): string {
-  return `${forms.join('\n')}\n\n  ${summary}\n\n  Example: ${example}\n`;
+function hoverText({ forms, summary, details, example }: Hover, columns: number): string {
+  const text = flowed(`${summary}\n\n${details}\n\nExample: ${example}`, columns - 2);
+  return `${forms.join('\n')}\n\n${text.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n`;
 }
 
 function instructionList(): string {
