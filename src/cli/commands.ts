@@ -63,6 +63,10 @@ export const commands: { readonly [name: string]: CommandEntry } = {
     summary: 'says what this host can do, and what would mend the rest',
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
+  pull: {
+    summary: 'updates base machines',
+    load: async () => (await import('./commands/pull.ts')).pull,
+  },
   du: {
     summary: 'says what the store holds and how much room it takes',
     load: async () => (await import('./commands/du.ts')).du,

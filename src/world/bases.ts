@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BaseHost, BaseProgress } from '../runner/bases/host.ts';
+import type { Refresh } from '../runner/bases/prepare.ts';
 import { readResolution, recordKey, writeResolution, type Resolution } from '../runner/bases/records.ts';
 import type { Chain } from '../runner/chain.ts';
 import type { Bases } from '../runner/ports.ts';
@@ -44,27 +45,51 @@ export function runBases(host: BaseHost, shared: SharedBases | null = null): Bas
 
   async function prepare(
     machine: Chain['machine'],
-    { progress, signal }: Parameters<Bases['provide']>[1],
+    options: Parameters<Bases['provide']>[1],
   ): ReturnType<Bases['provide']> {
-    // What makes machines is big, and most runs have theirs already.
-    const { clearStaging, prepareBase } = await import('../runner/bases/prepare.ts');
-    const { describeBaseFailure } = await import('../runner/bases/failure.ts');
+    const { clearStaging } = await import('../runner/bases/prepare.ts');
     await (cleared ??= clearStaging(host));
-    let shown = '';
-    const prepared = await prepareBase({
-      name: machine.name,
-      source: machine.source,
-      refresh: { kind: 'never' },
-      host,
-      progress: (event) => {
-        const line = progressLine(event);
-        if (line !== null && line !== shown) progress(line);
-        shown = line ?? shown;
-      },
-      signal,
-    });
-    return prepared.kind === 'ready' ? prepared.base : { failure: describeBaseFailure(prepared.failure) };
+    return prepared(machine, { host, refresh: { kind: 'never' }, ...options });
   }
+}
+
+/** Looks up again what a base machine's name means, and makes that. `before`: the digest that it had in this store; null where it had none. */
+export async function pullBase(
+  machine: Chain['machine'],
+  options: Preparation,
+): Promise<{ readonly before: string | null; readonly digest: string } | { readonly failure: string }> {
+  const { host } = options;
+  const key = recordKey(machine.name, machine.source, host.architecture);
+  const before = (await readResolution(host.directory, key))?.digest ?? null;
+  const made = await prepared(machine, options);
+  return 'failure' in made ? made : { before, digest: made.digest };
+}
+
+/** How a base machine is prepared, and who is told. */
+interface Preparation {
+  readonly host: BaseHost;
+  readonly refresh: Refresh;
+  readonly progress: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+async function prepared(
+  { name, source }: Chain['machine'],
+  { progress, ...options }: Preparation,
+): ReturnType<Bases['provide']> {
+  // What makes machines is big, and most runs have theirs already.
+  const { prepareBase } = await import('../runner/bases/prepare.ts');
+  const { describeBaseFailure } = await import('../runner/bases/failure.ts');
+  let shown = '';
+  const result = await prepareBase({
+    ...{ ...options, name, source },
+    progress: (event) => {
+      const line = progressLine(event);
+      if (line !== null && line !== shown) progress(line);
+      shown = line ?? shown;
+    },
+  });
+  return result.kind === 'ready' ? result.base : { failure: describeBaseFailure(result.failure) };
 }
 
 /** What mmdebstrap and apt say when they begin something that takes long, and how a person calls it; the rest of their talk tells nobody anything. */

@@ -3,8 +3,6 @@ import { totalmem } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import type { RepoPath } from '../host.ts';
 import type { Plan } from '../ir/ir.ts';
-import { dockerConfig } from '../registry/login.ts';
-import { parseMirrors } from '../registry/reference.ts';
 import { sandboxDriver } from '../runner/drivers/sandbox/sandbox.ts';
 import { startViewServer } from '../runner/fuse/start.ts';
 import { openClones } from '../runner/input/clones.ts';
@@ -20,6 +18,7 @@ import type { RunPorts } from '../runner/ports.ts';
 import type { LocalStore } from '../runner/stores/local.ts';
 import type { WrittenBack } from '../runner/stores/shared.ts';
 import type { Host } from '../node-host.ts';
+import { baseHost, basesDirectory } from './base-host.ts';
 import { runBases } from './bases.ts';
 import { beginRun, type BegunRun } from './begin.ts';
 import { chooseDrivers } from './drivers.ts';
@@ -115,7 +114,7 @@ export async function openRun(given: {
     ...{ jobId: job.job, overrides: { ...retryIndex(job.attempt), ...overrides.overrides } },
   });
   const room = (): Promise<string | null> => makeRoom({ store, directory, environment: env });
-  const bases = env['LAYER_BASES'] || join(directory, 'bases');
+  const bases = basesDirectory(directory, env);
   const drivers = await chooseDrivers({
     snapshotWorthMs: worth.ms,
     ...{ asked: driverNamed(options.driver, env['LAYER_DRIVER']), plan, bases, path: env['PATH'] ?? '', warn, signal },
@@ -128,17 +127,7 @@ export async function openRun(given: {
     store: shared ?? store,
     clock: host.clock,
     bases: runBases(
-      {
-        directory: bases,
-        repositoryRoot: root,
-        architecture: process.arch === 'x64' ? 'amd64' : process.arch,
-        mirrors: parseMirrors(env['LAYER_REGISTRY_MIRROR'] ?? ''),
-        dockerConfig: dockerConfig(env),
-        env: Object.fromEntries(
-          Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-        ),
-        now: () => host.clock.now(),
-      },
+      baseHost({ bases, root, host }),
       // Where they are kept elsewhere, whoever keeps them there hands them on.
       env['LAYER_BASES'] ? null : (shared?.bases ?? null),
     ),

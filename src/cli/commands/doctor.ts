@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { elevation, probeSandbox, thisHost } from '../../runner/drivers/sandbox/probe.ts';
 import { flag, text } from '../args.ts';
 import { command } from '../command.ts';
@@ -7,6 +6,7 @@ import { probeRunner } from '../doctor/runner.ts';
 import { isFit, printExaminations, type Examination } from '../doctor/report.ts';
 import { exit } from '../../exit.ts';
 import { asRoot } from '../run/as-root.ts';
+import { basesDirectory } from '../../world/base-host.ts';
 import { knownGuests } from '../../world/drivers.ts';
 import { storeDirectory } from '../../world/store-directory.ts';
 
@@ -35,7 +35,7 @@ export const doctor = command({
     const { terminal } = context.host;
     const host = thisHost();
     const directory = storeDirectory(options.store, context.host);
-    const bases = context.host.environment['LAYER_BASES'] || join(directory, 'bases');
+    const bases = basesDirectory(directory, context.host.environment);
     const store = await probeStore(directory, host);
     const examinations: readonly Examination[] = [
       { title: 'layer', probes: [probeNode(process.version), await probeGit(host)] },

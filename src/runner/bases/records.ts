@@ -13,7 +13,7 @@ export interface Resolution {
   /** What it was made from, to see whether a refresh changes anything. */
   readonly origin: string;
   readonly provider: string;
-  /** Milliseconds since 1970; only for `--max-age`, never part of an identity. */
+  /** Milliseconds since 1970; only for `layer pull --older-than`, never part of an identity. */
   readonly resolvedAtMs: number;
 }
 
