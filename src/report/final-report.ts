@@ -1,6 +1,6 @@
 import type { Failure, Summary } from './summary.ts';
 import { cleanLine } from './lines.ts';
-import { duration, place, plainText, plural, stepText } from './text.ts';
+import { duration, place, plainLines, plainText, plural, stepText } from './text.ts';
 
 const tailLines = 40;
 
@@ -24,11 +24,11 @@ function outcomeText(outcome: Summary['others'][number]['outcome']): string {
     case 'succeeded':
       return 'succeeded';
     case 'failed':
-      return `failed: ${plainText(outcome.why)}`;
+      return `failed: ${plainLines(outcome.why, '  ')}`;
     case 'broken':
-      return `could not run: ${plainText(outcome.why)}`;
+      return `could not run: ${plainLines(outcome.why, '  ')}`;
     case 'cancelled':
-      return `cancelled: ${plainText(outcome.why)}`;
+      return `cancelled: ${plainLines(outcome.why, '  ')}`;
     case 'waiting':
       return `waits for a press: ${plainText(outcome.message)} (go on with: layer run --press ${shellWord(outcome.message)})`;
   }
@@ -57,7 +57,7 @@ function failed(
     ...(alike.length === 0 ? [] : [`  and in the same way: ${alike.map(plainText).join(', ')}`]),
     ...(log.length > shown.length ? [`  │ … (${plural(log.length - shown.length, 'line')} before)`] : []),
     ...shown.map((line) => `  │ ${line}`),
-    `  ${plainText(why)}, at ${place(step.span)}`,
+    `  ${plainLines(why, '  ')}, at ${place(step.span)}`,
     `  look around ${kept === null ? 'before it' : 'as it left the machine'}: layer shell ${shellWord(kept?.slice(0, 8) ?? place(step.span))}`,
     `  run it again: layer run ${shellWord(rerunPath(step.span.file.path))}`,
   ];

@@ -19,6 +19,11 @@ export function plainText(text: string): string {
   );
 }
 
+/** The same for a text of several lines, of which all but the first are indented. */
+export function plainLines(text: string, indent: string): string {
+  return text.split(/\r?\n/).map(plainText).join(`\n${indent}`);
+}
+
 /** `web/tests ▸ RUN ./unittest.sh`; a long instruction is cut. */
 export function stepText(step: StepName): string {
   return `${plainText(step.runner.label)} ▸ ${plainText(shortTitle(step.title))}`;
