@@ -55,9 +55,11 @@ export async function compile(repo: RepoReader, options: CompileOptions = {}): P
   const kept = closure(linked, selected({ own, report, ...options }));
   const diagnostics = tidy(found.filter((one) => isKept(one, kept)));
   const files = ordered.filter(({ layerfile }) => kept.has(layerfile.location)).map(({ layerfile }) => layerfile);
-  if (hasErrors(diagnostics)) return { plan: null, diagnostics, files, config, unfetched };
+  // What nobody asked for need not be fetched either.
+  const wanted = diagnostics.some(({ code }) => code === 'from/unresolved') ? unfetched : [];
+  if (hasErrors(diagnostics)) return { plan: null, diagnostics, files, config, unfetched: wanted };
   const layers = files.flatMap((file) => checked.get(file.location)?.layer ?? []);
-  return { plan: { layers }, diagnostics, files, config, unfetched };
+  return { plan: { layers }, diagnostics, files, config, unfetched: wanted };
 }
 
 /** Lowers and checks each Layerfile after its parent. */
