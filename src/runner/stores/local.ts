@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
@@ -58,6 +58,8 @@ export type LocalStore = TraceStore & Records & Retention & RunHistory;
 export function openLocalStore(directory: string, user: StoreUser | null = null): LocalStore {
   const root = join(directory, `v${formatVersion}`);
   mkdirSync(join(root, 'layers'), { recursive: true, mode: 0o700 });
+  // Also where somebody has opened it: whoever may write here decides what is skipped.
+  chmodSync(root, 0o700);
   const database = openDatabase(root);
   const boot = bootId();
   const session = openSession(database);
@@ -188,6 +190,8 @@ export function openLocalStore(directory: string, user: StoreUser | null = null)
       return false;
     },
     async publishVolume(scope, volume) {
+      // It stands for the directory above what is saved, where the machine has none.
+      if (volume.at !== volume.path) chmodSync(volume.directory, 0o775);
       return write(() => {
         database
           .prepare(

@@ -110,6 +110,39 @@ export const tools: readonly Scenario[] = [
     ],
   },
   {
+    rows: ['H38'],
+    name: 'cache-of-a-file-in-a-new-directory',
+    files: { f: 'one\n', other: '' },
+    steps: [
+      'CACHE /new/dir/file /another/new',
+      'COPY f /w/',
+      'RUN cat /w/f; stat -c %a /new/dir /another; echo x >> /new/dir/file',
+    ],
+    prints: 'one\n775\n775\n',
+    edits: [
+      { put: { other: 'x' }, reruns: null },
+      { put: { f: 'two\n' }, reruns: 'RUN', prints: 'two\n775\n775\n' },
+    ],
+  },
+  {
+    rows: ['H38'],
+    name: 'cache-saved-under-a-process-that-writes',
+    files: { f: 'one\n', other: '' },
+    steps: [
+      'COPY f /w/',
+      'CACHE /c',
+      'RUN a=$(cat /c/a) z=$(cat /c/z); case $((a - z)) in 0|1) echo whole ;; *) echo torn $a $z ;; esac > /checked 2>/dev/null; cat /w/f',
+      'RUN BACKGROUND mkdir -p /c/m; (cd /c/m && touch $(seq 4000)); n=$(cat /c/a); while :; do n=$((n + 1)); for to in a z; do echo $n > /c.new; mv /c.new /c/$to; done; done',
+      'RUN until [ -e /c/z ]; do sleep 0.05; done; cat /checked',
+    ],
+    prints: 'whole\n',
+    edits: [
+      { put: { f: 'two\n' }, reruns: 'RUN a=', prints: 'whole\n' },
+      { put: { f: 'three\n' }, reruns: 'RUN a=', prints: 'whole\n' },
+      { put: { other: 'x' }, reruns: null },
+    ],
+  },
+  {
     rows: ['H12'],
     name: 'listing-by-small-pieces',
     files: { 'd/a': '', 'd/b': '', 'd/c': '' },

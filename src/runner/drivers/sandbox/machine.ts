@@ -165,9 +165,16 @@ export class SandboxMachine implements Machine {
   }
 
   async copyOut(path: GuestPath, directory: string): ReturnType<Machine['copyOut']> {
-    const [kind] = await this.#agent.ask('copy-out', encodeName(path), directory);
-    const copied = kindNamed(kind?.toString());
-    return copied === 'other' ? null : copied;
+    // What is copied while somebody writes into it was never there at one moment.
+    const alive = this.#cgroups.canFreeze && this.#alive().length > 0;
+    if (alive) await this.#cgroups.freeze();
+    try {
+      const [kind] = await this.#agent.ask('copy-out', encodeName(path), directory);
+      const copied = kindNamed(kind?.toString());
+      return copied === 'other' ? null : copied;
+    } finally {
+      if (alive) await this.#cgroups.thaw();
+    }
   }
 
   async endStep({ keep }: { readonly keep: boolean }): Promise<{
