@@ -25,8 +25,7 @@ export class FileBytes {
     const whole = wanted === file.sizeBytes;
     let descriptor: number | null = null;
     try {
-      descriptor = whole ? fs.openSync(encodeName(file.path), openFlags) : this.#keepOpen(file.path);
-      if (!asFrozen(descriptor, file)) return { failure };
+      descriptor = whole ? fs.openSync(systemPath(file.path), openFlags) : this.#keepOpen(file.path);
       let bytes = 0;
       while (bytes < wanted) {
         const read = fs.readSync(descriptor, target.out, target.at + bytes, wanted - bytes, range.offset + bytes);
@@ -48,7 +47,7 @@ export class FileBytes {
       this.#open.set(path, known);
       return known;
     }
-    const descriptor = fs.openSync(encodeName(path), openFlags);
+    const descriptor = fs.openSync(systemPath(path), openFlags);
     this.#open.set(path, descriptor);
     for (const [oldest, other] of this.#open) {
       if (this.#open.size <= openLimit) break;
@@ -59,13 +58,26 @@ export class FileBytes {
   }
 }
 
+/** Bytes only where they must be: a text is quicker. */
+function systemPath(path: string): string | Buffer {
+  return path.isWellFormed() ? path : encodeName(path);
+}
+
+/** What a time in milliseconds as a double may be off by: less than half a microsecond. */
+const roundingMs = 0.0005;
+
+/**
+ * Whether an open file is the one that was frozen, untouched since then. Asked after its bytes were read: whatever touches a file sets its ctime to the
+ * time of that, and a file that is frozen as it lies in the working tree had rested for two seconds.
+ */
 function asFrozen(descriptor: number, file: FrozenFile): boolean {
   if (file.kind === 'immutable') return true;
-  const now = fs.fstatSync(descriptor, { bigint: true });
+  const now = fs.fstatSync(descriptor);
   return (
-    now.size === BigInt(file.sizeBytes) &&
-    now.mtimeNs === file.mtimeNs &&
-    now.ctimeNs === file.ctimeNs &&
-    now.ino === file.inode
+    now.isFile() &&
+    now.size === file.sizeBytes &&
+    now.ino === Number(file.inode) &&
+    Math.abs(now.ctimeMs - Number(file.ctimeNs) / 1e6) < roundingMs &&
+    Math.abs(now.mtimeMs - Number(file.mtimeNs) / 1e6) < roundingMs
   );
 }

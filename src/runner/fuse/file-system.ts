@@ -3,7 +3,7 @@ import type { FrozenTree } from '../view/tree.ts';
 import { encodeName } from '../view/names.ts';
 import type { View } from '../view/view.ts';
 import type { FileBytes } from './file-bytes.ts';
-import { childPath, inodeOf, type Node, NodeTable } from './nodes.ts';
+import { childPath, inodeBelow, type Node, NodeTable } from './nodes.ts';
 import { initFlags, type Request } from './protocol.ts';
 import { type Cut, Recorder } from './recorder.ts';
 import { type ViewTable, saveTable, takeUpTable, type StaleName } from './table.ts';
@@ -255,10 +255,9 @@ export class ViewFileSystem {
     const name = names[index - 2];
     if (name === undefined) throw new Error(`${node.path} has no entry ${index}`);
     if (node.served === null) return { inode: node.children?.get(name)?.inode ?? 0, kind: 'directory', name };
-    const path = childPath(node, name);
-    const kind = node.served.view.kind(path);
+    const kind = node.served.view.kind(childPath(node, name));
     if (kind === null) throw new Error(`${node.path} lists ${name}, which is not there`);
-    return { inode: inodeOf(node.served, path), kind, name };
+    return { inode: inodeBelow(node, name), kind, name };
   }
 
   #init(request: Init, out: Buffer): number {

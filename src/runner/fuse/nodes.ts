@@ -21,6 +21,8 @@ export interface Node {
   readonly entry: ViewEntry | null;
   /** The same for a path in every run: names a file to programs that print or compare inode numbers. */
   readonly inode: number;
+  /** Of its path; those of what lies below go on from it. */
+  readonly hash: PathHash;
   /** Whether what is seen here depends on the tree: at the destination and below. */
   readonly observed: boolean;
   /** The kinds of observation made of it already, as bits of `Recorder`. */
@@ -52,6 +54,7 @@ export class NodeTable {
       path: '/' as GuestPath,
       entry: null,
       inode: rootNode,
+      hash: hashOfView(null),
       observed: false,
       seen: 0,
       absent: null,
@@ -89,11 +92,17 @@ export class NodeTable {
   }
 
   #append(parent: Node, name: string, facts: Pick<Node, 'served' | 'path' | 'entry' | 'observed'>): Node {
+    const { served, path, entry, observed } = facts;
+    const hash = parent.served === null ? hashBelow(hashOfView(served), '') : hashBelow(parent.hash, name);
     const node: Node = {
       id: rootNode + this.#rows.length,
       parent,
-      inode: inodeOf(facts.served, facts.path),
-      ...facts,
+      served,
+      path,
+      entry,
+      inode: inodeOf(hash),
+      hash,
+      observed,
       seen: 0,
       absent: null,
       children: null,
@@ -108,14 +117,35 @@ export function childPath(parent: Node, name: string): GuestPath {
   return (parent.path === '/' ? `/${name}` : `${parent.path}/${name}`) as GuestPath;
 }
 
-/** A 52-bit hash of view and path (two mixed FNV-1a lanes): the inode number, equal in LOOKUP, GETATTR and READDIR; never 0 or the root's. */
-export function inodeOf(served: ServedView | null, path: GuestPath): number {
-  let low = 0x811c9dc5 ^ (served?.view.spec.ordinal ?? -1);
-  let high = 0x2f3c5a17;
-  for (let index = 0; index < path.length; index++) {
-    const unit = path.charCodeAt(index);
+/** A hash of a view and a path: two FNV-1a lanes, mixed. */
+interface PathHash {
+  readonly low: number;
+  readonly high: number;
+  /** At a view's root, where the first `/` stands already. */
+  readonly atRoot: boolean;
+}
+
+function hashOfView(served: ServedView | null): PathHash {
+  return { low: 0x811c9dc5 ^ (served?.view.spec.ordinal ?? -1), high: 0x2f3c5a17, atRoot: false };
+}
+
+/** Of a name in a directory; the empty one is the root of a view. */
+function hashBelow(above: PathHash, name: string): PathHash {
+  let { low, high } = above;
+  const text = above.atRoot ? name : `/${name}`;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
     low = Math.imul(low ^ unit, 0x01000193);
     high = Math.imul(high ^ unit, 0x85ebca6b) ^ (low >>> 15);
   }
+  return { low, high, atRoot: name === '' };
+}
+
+function inodeOf({ low, high }: PathHash): number {
   return Math.max(rootNode + 1, (high & 0xfffff) * 0x1_0000_0000 + (low >>> 0));
+}
+
+/** The 52-bit inode number of a name in a directory, equal in LOOKUP, GETATTR and READDIR; never 0 or the root's. */
+export function inodeBelow(parent: Node, name: string): number {
+  return inodeOf(hashBelow(parent.hash, name));
 }

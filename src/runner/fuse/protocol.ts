@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import { decodeName } from '../view/names.ts';
+import { keptView } from './data-view.ts';
 
 /**
  * What the kernel says to a FUSE server, as data. Layouts, numbers and names are those of Linux's include/uapi/linux/fuse.h (protocol 7.38),
@@ -73,18 +74,21 @@ export type Request = { readonly unique: bigint; readonly node: number } & (
   | { readonly kind: 'malformed'; readonly why: string }
 );
 
+const viewOf = keptView();
+
 /** Decodes the request in the first `length` bytes of a buffer; never throws, whatever they are. */
 export function decodeRequest(bytes: Buffer, length: number): Request {
   if (length < requestHeaderBytes) {
     return { unique: 0n, node: 0, kind: 'malformed', why: `a request of ${length} bytes has no whole header` };
   }
-  const unique = bytes.readBigUInt64LE(8);
-  const node = readUint64(bytes, 16);
+  const view = viewOf(bytes);
+  const unique = view.getBigUint64(8, true);
+  const node = readUint64(view, 16);
   const malformed = (why: string): Request => ({ unique, node, kind: 'malformed', why });
-  const declared = bytes.readUInt32LE(0);
+  const declared = view.getUint32(0, true);
   if (declared !== length) return malformed(`a request of ${length} bytes says it has ${declared}`);
 
-  const opcode = bytes.readUInt32LE(4);
+  const opcode = view.getUint32(4, true);
   const body = length - requestHeaderBytes;
   switch (opcode) {
     case opcodes.lookup: {
@@ -100,7 +104,7 @@ export function decodeRequest(bytes: Buffer, length: number): Request {
     case opcodes.readdir: {
       const kind = opcode === opcodes.read ? 'read' : 'readdir';
       if (body < 40) return malformed(`${kind.toUpperCase()} with ${body} of 40 bytes`);
-      return { unique, node, kind, offset: readUint64(bytes, 48), sizeBytes: bytes.readUInt32LE(56) };
+      return { unique, node, kind, offset: readUint64(view, 48), sizeBytes: view.getUint32(56, true) };
     }
     case opcodes.init:
       if (body < 16) return malformed(`INIT with ${body} of 16 bytes`);
@@ -108,10 +112,10 @@ export function decodeRequest(bytes: Buffer, length: number): Request {
         unique,
         node,
         kind: 'init',
-        major: bytes.readUInt32LE(40),
-        minor: bytes.readUInt32LE(44),
-        maxReadaheadBytes: bytes.readUInt32LE(48),
-        flags: bytes.readUInt32LE(52),
+        major: view.getUint32(40, true),
+        minor: view.getUint32(44, true),
+        maxReadaheadBytes: view.getUint32(48, true),
+        flags: view.getUint32(52, true),
       };
     case opcodes.statfs:
       return { unique, node, kind: 'statfs' };
@@ -146,6 +150,6 @@ export function decodeRequest(bytes: Buffer, length: number): Request {
 }
 
 /** Exact below 2^53; larger offsets do not occur, as sizes are numbers too. */
-function readUint64(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
+function readUint64(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
 }

@@ -1,10 +1,13 @@
 import type { Buffer } from 'node:buffer';
 import { encodeName } from '../view/names.ts';
+import { keptView } from './data-view.ts';
 
 /**
  * What a FUSE server says to the kernel, as bytes: each function writes one whole message to the start of `out` and returns its length.
  * Layouts as in Linux's include/uapi/linux/fuse.h (protocol 7.38), little-endian. Pure.
  */
+
+const viewOf = keptView();
 
 /** The size of fuse_out_header: where a reply's payload begins. */
 export const replyHeaderBytes = 16;
@@ -38,12 +41,12 @@ const directoryTypes: Readonly<Record<NodeKind, number>> = { directory: 4, file:
 
 /** An error, or with 0 plain success. */
 export function errorReply(out: Buffer, unique: bigint, error: number): number {
-  return header(out, unique, -error, 0);
+  return header(viewOf(out), unique, -error, 0);
 }
 
 /** A payload that is already in `out`, from `replyHeaderBytes` on. */
 export function payloadReply(out: Buffer, unique: bigint, payloadBytes: number): number {
-  return header(out, unique, 0, payloadBytes);
+  return header(viewOf(out), unique, 0, payloadBytes);
 }
 
 /** LOOKUP's answer. `attributesSeconds` 0 makes the kernel ask with GETATTR when, and only when, somebody wants them. */
@@ -58,27 +61,30 @@ export function entryReply(
     readonly attributes: Attributes;
   },
 ): number {
-  out.fill(0, 16, 144);
-  writeUint64(out, entry.node, 16);
-  writeUint64(out, entry.generation, 24);
-  writeUint64(out, entry.entrySeconds, 32);
-  writeUint64(out, entry.attributesSeconds, 40);
-  writeAttributes(out, 56, entry.attributes);
-  return header(out, unique, 0, 128);
+  const view = viewOf(out);
+  writeUint64(view, entry.node, 16);
+  writeUint64(view, entry.generation, 24);
+  writeUint64(view, entry.entrySeconds, 32);
+  writeUint64(view, entry.attributesSeconds, 40);
+  writeUint64(view, 0, 48); // nanoseconds of both
+  writeAttributes(view, 56, entry.attributes);
+  return header(view, unique, 0, 128);
 }
 
 /** LOOKUP's answer that the kernel may remember: nothing is there. */
 export function absentReply(out: Buffer, unique: bigint, entrySeconds: number): number {
   out.fill(0, 16, 144);
-  writeUint64(out, entrySeconds, 32);
-  return header(out, unique, 0, 128);
+  const view = viewOf(out);
+  writeUint64(view, entrySeconds, 32);
+  return header(view, unique, 0, 128);
 }
 
 export function attributesReply(out: Buffer, unique: bigint, attributes: Attributes, validSeconds: number): number {
-  out.fill(0, 16, 120);
-  writeUint64(out, validSeconds, 16);
-  writeAttributes(out, 32, attributes);
-  return header(out, unique, 0, 104);
+  const view = viewOf(out);
+  writeUint64(view, validSeconds, 16);
+  writeUint64(view, 0, 24); // nanoseconds
+  writeAttributes(view, 32, attributes);
+  return header(view, unique, 0, 104);
 }
 
 export function initReply(
@@ -101,7 +107,7 @@ export function initReply(
   out.writeUInt32LE(4096, 36); // max_write, its least value: nothing is ever written
   out.writeUInt32LE(1, 40); // time_gran, nanoseconds
   out.writeUInt16LE(init.maxPages, 44);
-  return header(out, unique, 0, 64);
+  return header(viewOf(out), unique, 0, 64);
 }
 
 /** statfs: nothing free, names up to 255 bytes; the same whatever the view holds. */
@@ -110,7 +116,7 @@ export function statfsReply(out: Buffer, unique: bigint): number {
   out.writeUInt32LE(4096, 56); // bsize
   out.writeUInt32LE(255, 60); // namelen
   out.writeUInt32LE(4096, 64); // frsize
-  return header(out, unique, 0, 80);
+  return header(viewOf(out), unique, 0, 80);
 }
 
 /**
@@ -126,40 +132,45 @@ export function appendDirectoryEntry(
   const name = encodeName(entry.name);
   const end = at + ((24 + name.length + 7) & ~7);
   if (end > limit) return null;
-  writeUint64(out, entry.inode, at);
-  writeUint64(out, entry.next, at + 8);
-  out.writeUInt32LE(name.length, at + 16);
-  out.writeUInt32LE(directoryTypes[entry.kind], at + 20);
+  const view = viewOf(out);
+  writeUint64(view, entry.inode, at);
+  writeUint64(view, entry.next, at + 8);
+  view.setUint32(at + 16, name.length, true);
+  view.setUint32(at + 20, directoryTypes[entry.kind], true);
   name.copy(out, at + 24);
   out.fill(0, at + 24 + name.length, end);
   return end;
 }
 
-function header(out: Buffer, unique: bigint, error: number, payloadBytes: number): number {
+function header(view: DataView, unique: bigint, error: number, payloadBytes: number): number {
   const length = replyHeaderBytes + payloadBytes;
-  out.writeUInt32LE(length, 0);
-  out.writeInt32LE(error, 4);
-  out.writeBigUInt64LE(unique, 8);
+  view.setUint32(0, length, true);
+  view.setInt32(4, error, true);
+  view.setBigUint64(8, unique, true);
   return length;
 }
 
-/** fuse_attr, 88 bytes; those that are not written here must be 0. */
-function writeAttributes(out: Buffer, at: number, attributes: Attributes): void {
-  writeUint64(out, attributes.inode, at);
-  writeUint64(out, attributes.sizeBytes, at + 8);
-  writeUint64(out, Math.ceil(attributes.sizeBytes / 512), at + 16);
-  for (const index of [0, 1, 2]) {
-    writeUint64(out, attributes.mtime.seconds, at + 24 + 8 * index);
-    out.writeUInt32LE(attributes.mtime.nanoseconds, at + 48 + 4 * index);
+/** fuse_attr, 88 bytes. */
+function writeAttributes(view: DataView, at: number, attributes: Attributes): void {
+  const { seconds, nanoseconds } = attributes.mtime;
+  writeUint64(view, attributes.inode, at);
+  writeUint64(view, attributes.sizeBytes, at + 8);
+  writeUint64(view, Math.ceil(attributes.sizeBytes / 512), at + 16);
+  for (let index = 0; index < 3; index += 1) {
+    writeUint64(view, seconds, at + 24 + 8 * index);
+    view.setUint32(at + 48 + 4 * index, nanoseconds, true);
   }
-  out.writeUInt32LE(formats[attributes.kind] | attributes.mode, at + 60);
-  out.writeUInt32LE(1, at + 64); // one name; for a directory also: do not derive the number of subdirectories
-  out.writeUInt32LE(attributes.uid, at + 68);
-  out.writeUInt32LE(attributes.gid, at + 72);
-  out.writeUInt32LE(4096, at + 80);
+  view.setUint32(at + 60, formats[attributes.kind] | attributes.mode, true);
+  view.setUint32(at + 64, 1, true); // one name; for a directory also: do not derive the number of subdirectories
+  view.setUint32(at + 68, attributes.uid, true);
+  view.setUint32(at + 72, attributes.gid, true);
+  view.setUint32(at + 76, 0, true); // rdev
+  view.setUint32(at + 80, 4096, true); // blksize
+  view.setUint32(at + 84, 0, true);
 }
 
-function writeUint64(out: Buffer, value: number, at: number): void {
-  out.writeUInt32LE(value % 0x1_0000_0000, at);
-  out.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 4);
+/** An integer from 0 to 2^53; `setUint32` takes what is left of it modulo 2^32, without its fraction. */
+function writeUint64(view: DataView, value: number, at: number): void {
+  view.setUint32(at, value, true);
+  view.setUint32(at + 4, value / 0x1_0000_0000, true);
 }

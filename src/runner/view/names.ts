@@ -1,18 +1,11 @@
-import { Buffer } from 'node:buffer';
+import { Buffer, isAscii } from 'node:buffer';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** File names are bytes; a byte that is not UTF-8 becomes the lone surrogate U+DC80…U+DCFF (Python's `surrogateescape`). Total and injective. */
 export function decodeName(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let ascii = true;
-  for (const byte of buffer) {
-    if (byte >= 0x80) {
-      ascii = false;
-      break;
-    }
-  }
-  if (ascii) return buffer.toString('latin1');
+  if (isAscii(buffer)) return buffer.toString('latin1');
   try {
     return utf8.decode(buffer);
   } catch {
