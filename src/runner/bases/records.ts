@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BaseSource } from '../../ir/ir.ts';
 import { isCode } from './program.ts';
@@ -25,10 +26,10 @@ export function recordKey(name: string, source: BaseSource, architecture: string
     .slice(0, 32);
 }
 
-/** What the store knows about a name; null where it knows nothing (or nothing readable). */
+/** What the store knows about a name; null where it knows nothing (or nothing readable). One small file: for an asynchronous read Node would start threads. */
 export async function readResolution(directory: string, key: string): Promise<Resolution | null> {
   try {
-    const record = JSON.parse(await readFile(join(directory, 'names', `${key}.json`), 'utf8')) as Resolution;
+    const record = JSON.parse(readFileSync(join(directory, 'names', `${key}.json`), 'utf8')) as Resolution;
     return typeof record.digest === 'string' && /^sha256:[0-9a-f]{64}$/.test(record.digest) ? record : null;
   } catch (error) {
     if (isCode(error, 'ENOENT') || error instanceof SyntaxError) return null;
