@@ -1,5 +1,5 @@
 import { build } from 'esbuild';
-import { chmod, cp, readFile, rm } from 'node:fs/promises';
+import { chmod, cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { compileAgent } from '../src/runner/drivers/vm/compile.ts';
 
@@ -49,8 +49,16 @@ await build({
   outExtension: { '.js': '.cjs' },
   format: 'cjs',
   define: { 'import.meta.url': 'layerUrl' },
-  banner: { js: "const layerUrl = require('node:url').pathToFileURL(__filename).href;" },
+  banner: {
+    js: `const layerUrl = require('node:url').pathToFileURL(__filename).href;
+const layerLater = (name) => { let it; return new Proxy({}, { get: (_, key) => (it ??= require(name))[key] }); };`,
+  },
 });
+// Modules of Node's own that take a millisecond or more to load, and that a run in which nothing has changed never calls.
+const later =
+  /=require\((?="node:(child_process|fs\/promises|worker_threads|stream\/promises|readline\/promises|zlib|http|net|tls)"\))/g;
+const main = await readFile(`${dist}/main.cjs`, 'utf8');
+await writeFile(`${dist}/main.cjs`, main.replace(later, '=layerLater('));
 await build({
   absWorkingDir: root,
   entryPoints: { layer: 'src/cli/entry.ts' },

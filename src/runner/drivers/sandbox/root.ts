@@ -20,7 +20,7 @@ import {
   writeMountPoints,
 } from './stack.ts';
 
-const run = promisify(execFile);
+const run = (program: string, args: readonly string[]) => promisify(execFile)(program, args);
 
 /** Layers beyond this many are merged before they are mounted: the kernel takes 500, and each costs a look-up of a name that is not there. */
 const mostLayers = 100;
