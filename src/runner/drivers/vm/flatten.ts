@@ -44,10 +44,13 @@ export async function flattenMemory(options: {
       }
     }
     let work: Promise<unknown> = Promise.resolve();
-    await readLevels(levels, (first, content) => {
-      const bytes = typeof content === 'number' ? Buffer.alloc(content * pageBytes) : content;
-      work = work.then(() => file.write(bytes, 0, bytes.length, first * pageBytes));
-      work.catch(() => {});
+    await readLevels(levels, {
+      take(first, content) {
+        const bytes = typeof content === 'number' ? Buffer.alloc(content * pageBytes) : content;
+        work = work.then(() => file.write(bytes, 0, bytes.length, first * pageBytes));
+        work.catch(() => {});
+      },
+      room: () => work.then(() => {}),
     });
     await work;
   } catch (error) {

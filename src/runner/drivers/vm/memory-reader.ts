@@ -26,21 +26,25 @@ export async function openLevel(directory: string, record: MachineRecord): Promi
   return { directory, record, index };
 }
 
-/** Takes pages with their content; `null`: all zero. */
-export type PageTaker = (first: number, content: Buffer | number) => void;
+/** Takes pages with their content, which is nobody else's from then on; a number: so many that are all zero. */
+export interface PageTaker {
+  take(first: number, content: Buffer | number): void;
+  /** Waited for before more is read; null where there is room. */
+  room(): Promise<void> | null;
+}
 
 /**
  * Gives what the levels, the lowest first, say of the memory: each page once, as the topmost level has it; the pages of an image level are not given,
  * only those above it. Returns what is known of each page then. Throws `StateUnusable` where a file is damaged, which may be found after pages of it
  * were given.
  */
-export async function readLevels(levels: readonly MemoryLevel[], take: PageTaker): Promise<PageDigests> {
+export async function readLevels(levels: readonly MemoryLevel[], taker: PageTaker): Promise<PageDigests> {
   const totalPages = levels[0]?.index.totalPages ?? 0;
   const given = new Uint8Array(totalPages);
   const digests = new PageDigests(totalPages);
   for (const level of levels.toReversed()) {
     if (level.index.totalPages !== totalPages) throw damaged(level.directory, 'pages');
-    if ('memory' in level.record.files) await readBlocks(level, { given, digests, take });
+    if ('memory' in level.record.files) await readBlocks(level, { given, digests, taker });
   }
   return digests;
 }
@@ -48,7 +52,7 @@ export async function readLevels(levels: readonly MemoryLevel[], take: PageTaker
 interface Progress {
   readonly given: Uint8Array;
   readonly digests: PageDigests;
-  readonly take: PageTaker;
+  readonly taker: PageTaker;
 }
 
 async function readBlocks(level: MemoryLevel, progress: Progress): Promise<void> {
@@ -76,7 +80,8 @@ async function readBlocks(level: MemoryLevel, progress: Progress): Promise<void>
       if (block.length % pageBytes !== 0 || next + block.length / pageBytes > pages.length) {
         throw damaged(level.directory, 'memory');
       }
-      giveBlock(block, pages.subarray(next, next + block.length / pageBytes), progress.take);
+      giveBlock(block, pages.subarray(next, next + block.length / pageBytes), progress.taker);
+      await progress.taker.room();
       next += block.length / pageBytes;
     }
     if (at !== record.bytes || next !== pages.length || hash.digest('hex') !== record.sha256) {
@@ -118,7 +123,7 @@ function placeRun(
 
 const covered = 2 ** 32 - 1;
 
-function giveZeros(run: PageRun, { given, digests, take }: Progress): void {
+function giveZeros(run: PageRun, { given, digests, taker }: Progress): void {
   let from = -1;
   for (let page = run.first; page <= run.first + run.count; page++) {
     const fresh = page < run.first + run.count && given[page] !== 1;
@@ -127,18 +132,18 @@ function giveZeros(run: PageRun, { given, digests, take }: Progress): void {
       digests.setZero(page);
       if (from < 0) from = page;
     } else if (from >= 0) {
-      take(from, page - from);
+      taker.take(from, page - from);
       from = -1;
     }
   }
 }
 
-function giveBlock(block: Buffer, places: Uint32Array, take: PageTaker): void {
+function giveBlock(block: Buffer, places: Uint32Array, taker: PageTaker): void {
   let from = 0;
   for (let n = 1; n <= places.length; n++) {
     const start = places[from] ?? covered;
     if (n < places.length && start !== covered && places[n] === start + (n - from)) continue;
-    if (start !== covered) take(start, block.subarray(from * pageBytes, n * pageBytes));
+    if (start !== covered) taker.take(start, block.subarray(from * pageBytes, n * pageBytes));
     from = n;
   }
 }

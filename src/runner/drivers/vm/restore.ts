@@ -6,7 +6,7 @@ import type { FlattenedMemory } from './flatten.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { identityDifference } from './identity.ts';
 import { emptyImage } from './memory-image.ts';
-import type { MemoryLevel } from './memory-reader.ts';
+import type { PageTaker } from './memory-reader.ts';
 import { readLevels } from './memory-reader.ts';
 import { PageDigests } from './page-digests.ts';
 import { pageBytes } from './page-index.ts';
@@ -43,6 +43,10 @@ export async function restoreMachine(options: RestoreOptions): Promise<VirtualMa
   const verified = Promise.all([verifyDisks(chain), levels[0] && verifyImage(levels[0])]);
   verified.catch(() => {});
   let subject: Subject | null = null;
+  // While QEMU starts.
+  const loader = new MemoryLoader();
+  const read = levels.length === 0 ? null : readLevels(levels, loader);
+  read?.catch(() => {});
   try {
     const memoryImage =
       options.memory?.path ?? imagePath(chain[0]) ?? (await emptyImage(options.directory, options.memoryBytes));
@@ -53,12 +57,13 @@ export async function restoreMachine(options: RestoreOptions): Promise<VirtualMa
       memoryImage,
       incoming: 'restore',
     });
-    const digests = await loadMemory(subject, { levels, memoryImage });
+    const digests = await loadMemory(subject, { loader, read, memoryImage });
     await loadDevices(subject, await savedState(top));
     await verified;
     await subject.qmp.run('cont');
     return new VirtualMachine(subject, { parent: top.digest, digests });
   } catch (error) {
+    loader.abandon();
     subject?.process.kill();
     await subject?.process.gone;
     options.signal.throwIfAborted();
@@ -70,7 +75,12 @@ export async function restoreMachine(options: RestoreOptions): Promise<VirtualMa
 
 async function loadMemory(
   subject: Subject,
-  options: { readonly levels: readonly MemoryLevel[]; readonly memoryImage: string },
+  options: {
+    readonly loader: MemoryLoader;
+    /** What is known of each page when all has been read; null where the image is all. */
+    readonly read: Promise<PageDigests> | null;
+    readonly memoryImage: string;
+  },
 ): Promise<PageDigests> {
   using memory = GuestMemory.open(subject.process.pid, subject.identity.facts.memoryBytes);
   // What QEMU wrote itself before it was told of a state to be loaded is not what was saved.
@@ -84,18 +94,54 @@ async function loadMemory(
   } finally {
     closeSync(image);
   }
-  const zeros = Buffer.alloc(zeroBytes);
-  if (options.levels.length === 0) return new PageDigests(memory.pages);
-  return await readLevels(options.levels, (first, content) => {
-    if (typeof content !== 'number') return memory.write(first, content);
-    for (let page = first; page < first + content; page += zeroBytes / pageBytes) {
-      const count = Math.min(first + content - page, zeroBytes / pageBytes);
-      memory.write(page, zeros.subarray(0, count * pageBytes));
-    }
-  });
+  if (options.read === null) return new PageDigests(memory.pages);
+  options.loader.attach(memory);
+  return await options.read;
 }
 
-const zeroBytes = 2 ** 20;
+const zeros = Buffer.alloc(2 ** 20);
+/** What may wait for a machine to be there. */
+const waitingBytes = 64 * 2 ** 20;
+
+/** Writes pages to a machine's memory, and keeps those that come before there is one. */
+class MemoryLoader implements PageTaker {
+  #memory: GuestMemory | null = null;
+  #waiting: (readonly [first: number, content: Buffer | number])[] = [];
+  #bytes = 0;
+  readonly #attached = Promise.withResolvers<void>();
+
+  take(first: number, content: Buffer | number): void {
+    if (this.#memory !== null) return write(this.#memory, first, content);
+    this.#waiting.push([first, content]);
+    if (typeof content !== 'number') this.#bytes += content.length;
+  }
+
+  room(): Promise<void> | null {
+    return this.#memory === null && this.#bytes > waitingBytes ? this.#attached.promise : null;
+  }
+
+  attach(memory: GuestMemory): void {
+    for (const [first, content] of this.#waiting) write(memory, first, content);
+    this.#waiting = [];
+    this.#memory = memory;
+    this.#attached.resolve();
+  }
+
+  /** There will be no machine. */
+  abandon(): void {
+    this.#waiting = [];
+    this.#attached.promise.catch(() => {});
+    this.#attached.reject(new Error('there is no machine to be loaded'));
+  }
+}
+
+function write(memory: GuestMemory, first: number, content: Buffer | number): void {
+  if (typeof content !== 'number') return memory.write(first, content);
+  const most = zeros.length / pageBytes;
+  for (let page = first; page < first + content; page += most) {
+    memory.write(page, zeros.subarray(0, Math.min(first + content - page, most) * pageBytes));
+  }
+}
 
 async function savedState(top: Level): Promise<Buffer> {
   const record = top.record.files['state'];
