@@ -1,11 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { compile } from '../../src/compile/compile.ts';
+import { describeCorpus } from '../support/corpus.ts';
 import { MemoryRepo } from '../support/memory-repo.ts';
 import { surroundings } from '../support/surroundings.ts';
-
-const corpus = fileURLToPath(new URL('../../../shared/corpus/', import.meta.url));
 
 /** The exact codes that `layer check` finds in real files, in order. Informations are among them. */
 const expected: Readonly<Record<string, readonly string[]>> = {
@@ -28,23 +25,8 @@ const expected: Readonly<Record<string, readonly string[]>> = {
   'webappio+sanic': [],
 };
 
-describe('real Layerfiles', () => {
-  if (!existsSync(corpus)) {
-    it('are not here (../shared/corpus)', () => console.info('no corpus to compile'));
-    return;
-  }
-
-  it('are all in the table', () => {
-    const files = readdirSync(corpus).filter((name) => name.endsWith('__Layerfile'));
-    expect(files.map((name) => name.replace('__Layerfile', '')).sort()).toEqual(Object.keys(expected).sort());
-  });
-
-  for (const [name, codes] of Object.entries(expected)) {
-    it(name, async () => {
-      const text = readFileSync(`${corpus}${name}__Layerfile`, 'utf8');
-      const { diagnostics, plan } = await compile(new MemoryRepo(surroundings(text)));
-      expect(diagnostics.map(({ code }) => code)).toEqual(codes);
-      expect(plan === null).toBe(diagnostics.some(({ severity }) => severity === 'error'));
-    });
-  }
+describeCorpus(expected, async (text, codes) => {
+  const { diagnostics, plan } = await compile(new MemoryRepo(surroundings(text)));
+  expect(diagnostics.map(({ code }) => code)).toEqual(codes);
+  expect(plan === null).toBe(diagnostics.some(({ severity }) => severity === 'error'));
 });

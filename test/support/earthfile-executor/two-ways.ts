@@ -3,7 +3,8 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } fro
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { OutputFile } from '../../../src/target.ts';
-import { compiled, readTree } from '../../targets/earthfile/compiled.ts';
+import { compiled } from '../../targets/earthfile/compiled.ts';
+import { readTree } from '../compile-fixtures.ts';
 import { debianBase, testBases } from '../base-machine.ts';
 import { buildTarget, type BuildOutcome } from './execute.ts';
 

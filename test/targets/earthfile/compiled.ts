@@ -1,6 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { compile } from '../../../src/compile/compile.ts';
 import type { Diagnostic } from '../../../src/diagnostics/diagnostic.ts';
 import { checkEarthfile } from '../../../src/earthfile/check.ts';
@@ -8,8 +5,6 @@ import { parseEarthfile } from '../../../src/earthfile/parse.ts';
 import { checkSupport, type OutputFile } from '../../../src/target.ts';
 import { earthfile } from '../../../targets/earthfile/earthfile.ts';
 import { type MemoryEntry, MemoryRepo } from '../../support/memory-repo.ts';
-
-export const compileFixtures = fileURLToPath(new URL('../../../fixtures/compile/', import.meta.url));
 
 /** What `layer compile --target earthfile` makes of a repository in memory; no files where anything is an error. */
 export async function compiled(
@@ -35,15 +30,4 @@ export function textOf(files: readonly OutputFile[] | null, path = 'Earthfile'):
 export function faults(text: string): readonly string[] {
   const { ast, diagnostics } = parseEarthfile({ path: 'Earthfile', text });
   return [...diagnostics, ...checkEarthfile(ast)].map(({ code, message }) => `${code}: ${message}`);
-}
-
-/** A fixture's repository. */
-export function readTree(directory: string): Record<string, Uint8Array> {
-  const entries = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return Object.fromEntries(
-    entries.map((entry) => {
-      const path = join(entry.parentPath, entry.name);
-      return [path.slice(directory.length + 1), readFileSync(path)];
-    }),
-  );
 }

@@ -1,10 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
+import { describeCorpus } from '../../support/corpus.ts';
 import { surroundings } from '../../support/surroundings.ts';
 import { compiled, faults, textOf } from './compiled.ts';
-
-const corpus = fileURLToPath(new URL('../../../../shared/corpus/', import.meta.url));
 
 const expose = /nothing can answer here, since processes end with the step that started them/;
 
@@ -29,30 +26,16 @@ const expected: Readonly<Record<string, 'compiles' | 'wrong' | RegExp>> = {
   'webappio+sanic': 'compiles',
 };
 
-describe('real Layerfiles', () => {
-  if (!existsSync(corpus)) {
-    it('are not here (../shared/corpus)', () => console.info('no corpus to compile'));
+describeCorpus(expected, async (text, outcome) => {
+  const { found, files } = await compiled(surroundings(text));
+  const errors = found.filter(({ severity }) => severity === 'error');
+  if (outcome === 'compiles') {
+    expect(errors).toEqual([]);
+    expect(faults(textOf(files))).toEqual([]);
     return;
   }
-
-  it('are all in the table', () => {
-    const files = readdirSync(corpus).filter((name) => name.endsWith('__Layerfile'));
-    expect(files.map((name) => name.replace('__Layerfile', '')).sort()).toEqual(Object.keys(expected).sort());
-  });
-
-  for (const [name, outcome] of Object.entries(expected)) {
-    it(name, async () => {
-      const { found, files } = await compiled(surroundings(readFileSync(`${corpus}${name}__Layerfile`, 'utf8')));
-      const errors = found.filter(({ severity }) => severity === 'error');
-      if (outcome === 'compiles') {
-        expect(errors).toEqual([]);
-        expect(faults(textOf(files))).toEqual([]);
-        return;
-      }
-      expect(files).toBeNull();
-      const refused = errors.filter(({ code }) => code === 'target/unsupported');
-      if (outcome === 'wrong') expect(refused).toEqual([]);
-      else expect(refused.map(({ message }) => message).join('\n')).toMatch(outcome);
-    });
-  }
+  expect(files).toBeNull();
+  const refused = errors.filter(({ code }) => code === 'target/unsupported');
+  if (outcome === 'wrong') expect(refused).toEqual([]);
+  else expect(refused.map(({ message }) => message).join('\n')).toMatch(outcome);
 });

@@ -1,21 +1,16 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Parser from 'tree-sitter';
 import language from 'tree-sitter-earthfile';
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
+import { describeFixtures, readTree, updateGoldens } from '../../support/compile-fixtures.ts';
 import { printDiagnostics } from '../../support/diagnostics-text.ts';
-import { compiled, compileFixtures, faults, readTree, textOf } from './compiled.ts';
+import { compiled, faults, textOf } from './compiled.ts';
 
-const update = process.env['UPDATE_GOLDENS'] === '1';
 const fixed = new Set(['.earth/sh', '.earth/layer-sh', '.earth/build']);
 
 /** What each repository of fixtures/compile becomes: `expected/earthfile/`, and `diagnostics.txt` in it for what is emulated or refused. */
-describe('fixtures/compile', () => {
-  for (const name of readdirSync(compileFixtures).sort()) it(name, () => tell(join(compileFixtures, name)));
-});
-
-async function tell(story: string): Promise<void> {
-  if (!existsSync(join(story, 'repo')) || !existsSync(join(story, 'expected', 'plan.json'))) return;
+describeFixtures('expected/plan.json', async (story) => {
   const entries = readTree(join(story, 'repo'));
   const { found, files } = await compiled(entries);
   const output = new Map(
@@ -27,10 +22,10 @@ async function tell(story: string): Promise<void> {
   expect(faults(textOf(files))).toEqual([]);
   expect(errorsOfTreeSitter(textOf(files))).toEqual([]);
   expect((await compiled(entries)).files).toEqual(files);
-}
+});
 
 function compare(directory: string, output: ReadonlyMap<string, string>): void {
-  if (update) {
+  if (updateGoldens) {
     rmSync(directory, { recursive: true, force: true });
     for (const [path, content] of output) {
       mkdirSync(dirname(join(directory, path)), { recursive: true });

@@ -1,10 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
+import { describeCorpus } from '../../support/corpus.ts';
 import { surroundings } from '../../support/surroundings.ts';
 import { emitted, faults } from './emitted.ts';
-
-const corpus = fileURLToPath(new URL('../../../../shared/corpus/', import.meta.url));
 
 const older = 'github/other-machine';
 const exposes = 'target/emulated EXPOSE';
@@ -31,31 +28,17 @@ const expected: Readonly<Record<string, readonly string[] | null>> = {
   'webappio+sanic': [older],
 };
 
-describe('real Layerfiles', () => {
-  if (!existsSync(corpus)) {
-    it('are not here (../shared/corpus)', () => console.info('no corpus to compile'));
-    return;
-  }
-
-  it('are all in the table', () => {
-    const files = readdirSync(corpus).filter((name) => name.endsWith('__Layerfile'));
-    expect(files.map((name) => name.replace('__Layerfile', '')).sort()).toEqual(Object.keys(expected).sort());
-  });
-
-  for (const [name, warnings] of Object.entries(expected)) {
-    it(name, async () => {
-      const entries = surroundings(readFileSync(`${corpus}${name}__Layerfile`, 'utf8'));
-      for (const background of ['native', 'shell'] as const) {
-        const { found, text } = await emitted(entries, { background });
-        const said = found.map(({ code, message }) =>
-          code === 'target/emulated' ? `${code} ${/^(RUN REPEATABLE|[A-Z]+)/.exec(message)?.[0]}` : code,
-        );
-        if (warnings === null) expect(text).toBe('');
-        else {
-          expect(said).toEqual(warnings);
-          expect(await faults(text)).toEqual([]);
-        }
-      }
-    });
+describeCorpus(expected, async (layerfile, warnings) => {
+  const entries = surroundings(layerfile);
+  for (const background of ['native', 'shell'] as const) {
+    const { found, text } = await emitted(entries, { background });
+    const said = found.map(({ code, message }) =>
+      code === 'target/emulated' ? `${code} ${/^(RUN REPEATABLE|[A-Z]+)/.exec(message)?.[0]}` : code,
+    );
+    if (warnings === null) expect(text).toBe('');
+    else {
+      expect(said).toEqual(warnings);
+      expect(await faults(text)).toEqual([]);
+    }
   }
 });
