@@ -72,7 +72,7 @@ const roots = ['src/cli/', 'src/action/'];
 const effectful = [...roots, 'src/world/', 'src/registry/', ...edges, 'src/node-host', 'grammar/'];
 
 const effectModules =
-  /^(node:)?(fs|fs\/promises|child_process|net|tls|http|http2|https|os|worker_threads|sqlite|process|readline|dgram|cluster|execa)$/;
+  /^(node:)?(fs|fs\/promises|child_process|net|tls|http|http2|https|os|worker_threads|sqlite|process|readline|dgram|cluster)$/;
 const badNames = /(^|-)(utils?|helpers?|manager|base|impl)$/;
 
 /** Every breach of the project's layering and naming, as a sentence that begins with the file's path. */
