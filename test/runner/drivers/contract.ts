@@ -109,6 +109,24 @@ export function stackOf(state: Kept): readonly StackEntry[] {
   return state.stack;
 }
 
+/** Makes what `linked` and `leadingOut` are about. */
+export const makeLinks =
+  'mkdir -p /d/e; ln -s e /d/l; ln -s /d /abs; ln -s ../../../../../.. /d/up; ln -s /d/loop /d/loop; touch /d/f; chmod 0751 /d; ln -s /nonesuch/x /d/dangling';
+
+/** Where paths lead in a machine, of what kind that is, and how many directories stand above and at it. */
+export const linked: Readonly<Record<string, string>> = {
+  '/': '/ directory 1',
+  '/d/l': '/d/e directory 3',
+  '/abs/l/../f': '/d/f file 2',
+  '/d/dangling/y': '/nonesuch/x/y null 1',
+  '/d/none/deep': '/d/none/deep null 2',
+  '/d/f/below': '/d/f/below null 2',
+};
+export const leadingOut: Readonly<Record<string, string>> = {
+  '/d/up/etc': '/etc directory 2',
+  '/../../d/e': '/d/e directory 3',
+};
+
 export function describeDriver(name: string, theCase: () => DriverCase): void {
   let workshop: Workshop;
   beforeAll(() => {
@@ -234,11 +252,7 @@ export function describeDriver(name: string, theCase: () => DriverCase): void {
     let machine: Machine;
     beforeAll(async () => {
       machine = await workshop.boot();
-      await shell(
-        machine,
-        'mkdir -p /d/e; ln -s e /d/l; ln -s /d /abs; ln -s ../../../../../.. /d/up; ln -s /d/loop /d/loop; touch /d/f; chmod 0751 /d',
-      );
-      await shell(machine, 'ln -s /nonesuch/x /d/dangling');
+      await shell(machine, makeLinks);
     });
 
     const at = async (path: string): Promise<string> => {
@@ -247,18 +261,12 @@ export function describeDriver(name: string, theCase: () => DriverCase): void {
     };
 
     it('follows every link inside the root', async () => {
-      expect(await at('/')).toBe('/ directory 1');
-      expect(await at('/d/l')).toBe('/d/e directory 3');
-      expect(await at('/abs/l/../f')).toBe('/d/f file 2');
-      expect(await at('/d/dangling/y')).toBe('/nonesuch/x/y null 1');
-      expect(await at('/d/none/deep')).toBe('/d/none/deep null 2');
-      expect(await at('/d/f/below')).toBe('/d/f/below null 2');
+      for (const [path, found] of Object.entries(linked)) expect(await at(path), path).toBe(found);
       expect((await machine.resolve('/d' as GuestPath)).ancestors[1]).toEqual({ mode: 0o751, uid: 0, gid: 0 });
     });
 
     it('never leaves the root, whatever the links say', async () => {
-      expect(await at('/d/up/etc')).toBe('/etc directory 2');
-      expect(await at('/../../d/e')).toBe('/d/e directory 3');
+      for (const [path, found] of Object.entries(leadingOut)) expect(await at(path), path).toBe(found);
       await expect(machine.resolve('/d/loop' as GuestPath)).rejects.toThrow('symbolic links');
     });
 
