@@ -4,18 +4,13 @@ import { stepName } from '../../runner/names.ts';
 import { command } from '../command.ts';
 import { findSurveyed, inspectOptions, openInspection } from '../inspect/open.ts';
 import { stepJson } from '../inspect/step-json.ts';
+import { stepOperand } from '../inspect/step-operand.ts';
 
 export const pin = command({
   description:
     'Keeps the snapshot after a step, whatever room layer prune is asked for. It can be entered with layer shell, and runs go on from it while\n' +
     'nothing that its steps looked at has changed.',
-  operands: {
-    placeholder: 'step',
-    help: 'its place (web/Layerfile:5, or web:3 for the third step), checkpoint, the id that layer run prints, or a part of its text; then a name',
-    least: 1,
-    most: 2,
-    usage: '<step> [name]',
-  },
+  operands: { ...stepOperand, help: `${stepOperand.help}; then a name`, most: 2, usage: '<step> [name]' },
   options: inspectOptions,
   examples: [
     { command: 'layer pin web/tests:3 release', does: 'keep the state after a step, under a name' },

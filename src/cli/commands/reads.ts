@@ -6,17 +6,13 @@ import type { ObservationKind } from '../../runner/view/view.ts';
 import { command } from '../command.ts';
 import { findSurveyed, inspectOptions, openInspection } from '../inspect/open.ts';
 import { stepJson } from '../inspect/step-json.ts';
+import { stepOperand } from '../inspect/step-operand.ts';
 
 export const reads = command({
   description:
     'Lists what a step looked at in its newest result: that, and what the steps before it looked at, is what can make it run again.\n' +
     'A fact that no longer holds says what it is now.',
-  operands: {
-    placeholder: 'step',
-    help: 'its place (web/Layerfile:5, or web:3 for the third step), checkpoint, the id that layer run prints, or a part of its text',
-    least: 1,
-    most: 1,
-  },
+  operands: stepOperand,
   options: inspectOptions,
   examples: [
     { command: 'layer reads web:3', does: 'list what the third step of web looked at' },

@@ -11,6 +11,7 @@ import type { Position } from '../../runner/position.ts';
 import { runScript } from '../../runner/script.ts';
 import { command } from '../command.ts';
 import { findSurveyed, inspectOptions, openInspection, type FoundStep } from '../inspect/open.ts';
+import { stepOperand } from '../inspect/step-operand.ts';
 import { lendTerminal } from '../inspect/own-terminal.ts';
 
 const { json: _none, ...options } = inspectOptions;
@@ -22,9 +23,8 @@ export const shell = command({
     'What is done there is thrown away. With a command, or where standard input is no terminal, that is run instead. Ends with 0 where the shell\n' +
     'did, else with 1.',
   operands: {
-    placeholder: 'step',
-    help: 'its place (web/Layerfile:5, or web:3 for the third step), checkpoint, the id that layer run prints, or a part of its text; then a command',
-    least: 1,
+    ...stepOperand,
+    help: `${stepOperand.help}; then a command`,
     most: Infinity,
     usage: '<step> [-- command…]',
   },

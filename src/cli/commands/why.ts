@@ -9,6 +9,7 @@ import { duration, place, plainText, plural, stepText } from '../../report/text.
 import { command } from '../command.ts';
 import { findSurveyed, inspectOptions, openInspection } from '../inspect/open.ts';
 import { stepJson } from '../inspect/step-json.ts';
+import { stepOperand } from '../inspect/step-operand.ts';
 import { ageText } from '../../world/size.ts';
 
 /** Earlier results that are compared in words; most of the time the last one is the one that matters. */
@@ -19,12 +20,7 @@ export const why = command({
   description:
     'Says why a run would skip a step now, or run it: what differs in what it is (instruction, BUILD ENV values, user, directory, base machine),\n' +
     'or which files that it looked at are others now.',
-  operands: {
-    placeholder: 'step',
-    help: 'its place (web/Layerfile:5, or web:3 for the third step), checkpoint, the id that layer run prints, or a part of its text',
-    least: 1,
-    most: 1,
-  },
+  operands: stepOperand,
   options: inspectOptions,
   examples: [
     { command: 'layer why web/Layerfile:5', does: 'by its line' },
