@@ -62,17 +62,24 @@ export function rootInstance(facts: RootFacts): InstanceId {
   return hash('root', rootParts(facts)) as InstanceId;
 }
 
+/** How ids begin that belong to one run: what hangs on them no other run ever finds. */
+export const ofOneRun = 'b'.repeat(16);
+
+function markedLike(parent: string, id: string): InstanceId {
+  return (parent.startsWith(ofOneRun) ? ofOneRun + id.slice(ofOneRun.length) : id) as InstanceId;
+}
+
 /** Copy `index` (from 0) of `count`: nothing after a SPLIT is shared between copies. */
 export function splitInstance(
   parent: InstanceId,
   split: { readonly count: number; readonly index: number },
 ): InstanceId {
-  return hash('split', [parent, split.count, split.index]) as InstanceId;
+  return markedLike(parent, hash('split', [parent, split.count, split.index]));
 }
 
 /** What follows a BUTTON belongs to the run in which it was pressed. */
 export function pressInstance(parent: InstanceId, run: string): InstanceId {
-  return hash('press', [parent, run]) as InstanceId;
+  return markedLike(ofOneRun, hash('press', [parent, run]));
 }
 
 /** What a secret that BUILD ENV names is in a key: says whether it is another one, and nothing about it. */

@@ -77,8 +77,7 @@ async function killInLane(random: Random): Promise<readonly Victim[]> {
   const { status, stdout, stderr } = await workshop.layer(['du', '--json']);
   expect(status, stderr).toBe(0);
   const use = JSON.parse(stdout) as { readonly rest: readonly { readonly kind: string; readonly bytes: number }[] };
-  // Empty directories of the last runs take a block each and go with the next run; a leak would be 200,000 bytes for many a kill.
-  expect(use.rest.find(({ kind }) => kind === 'unused')?.bytes).toBeLessThan(512 * 1024);
+  expect(use.rest.find(({ kind }) => kind === 'unused')?.bytes).toBeLessThan(64 * 1024);
   return killed;
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { pressInstance, splitInstance } from '../../../src/runner/key.ts';
 import type { InstanceId, StepKey } from '../../../src/runner/store.ts';
 import { choosePruning, type Holdings, type Pruning } from '../../../src/runner/retention.ts';
 import { openLocalStore, type LocalStore } from '../../../src/runner/stores/local.ts';
@@ -161,4 +162,56 @@ it('counts what virtual machines begin from, and spares what a snapshot stands o
   await store.remove(choosePruning(before, { keepBytes: null, usedBefore: Date.now() + 1000 }).removal);
   expect(existsSync(join(guests, 'disks/a.qcow2'))).toBe(true);
   expect(existsSync(join(guests, 'disks/b.qcow2'))).toBe(false);
+});
+
+it('keeps of what followed a press only the last, and all that a run under way may still want', async () => {
+  const directory = scratch();
+  const before = 'a'.repeat(32) as InstanceId;
+  const titles = async (): Promise<readonly (string | null)[]> => {
+    await using store = openLocalStore(directory, user);
+    return (await store.holdings()).held.map((one) => one.id).sort();
+  };
+  const press = async (run: string): Promise<readonly string[]> => {
+    await using store = openLocalStore(directory, user);
+    const pressed = pressInstance(before, run);
+    const createdAt = Date.now();
+    const first = await kept(store, {
+      id: `${run}1`.padStart(32, '0') as InstanceId,
+      parent: pressed,
+      createdAt,
+      title: 'RUN deploy',
+    });
+    const next = await kept(store, {
+      id: `${run}2`.padStart(32, '0') as InstanceId,
+      parent: first.instance.id,
+      createdAt,
+    });
+    const copy = splitInstance(pressed, { count: 2, index: 0 });
+    const split = await kept(store, {
+      id: `${run}3`.padStart(32, '0') as InstanceId,
+      parent: copy,
+      createdAt,
+      title: 'RUN test',
+    });
+    return [first, next, split].map(({ instance }) => instance.id).sort();
+  };
+  const one = await press('1');
+  expect(await titles()).toEqual(one);
+  const other = openLocalStore(directory, user);
+  const two = await press('2');
+  const three = await press('3');
+  expect(await titles()).toEqual([...two, ...three].sort());
+  await other[Symbol.asyncDispose]();
+  expect(await titles()).toEqual(three);
+  expect(readdirSync(join(directory, 'v7/layers'))).toHaveLength(3);
+});
+
+it('counts nothing as unused that only leads to what is used', async () => {
+  const directory = scratch();
+  {
+    await using store = openLocalStore(directory, user);
+    for (let count = 0; count < 5; count++) await kept(store);
+  }
+  await using store = openLocalStore(directory, user);
+  expect((await store.holdings()).sides.find(({ kind }) => kind === 'unused')?.bytes).toBe(0);
 });

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { ofOneRun } from '../../key.ts';
 import { transaction } from './database.ts';
 import { isAlive, processNamespace, type ProcessIdentity } from './process-identity.ts';
 
@@ -26,7 +27,7 @@ export function livingSessions(database: DatabaseSync): readonly SessionRow[] {
  */
 function condemned(database: DatabaseSync, { without }: { readonly without: string | null }): string[] {
   const living = livingSessions(database).filter((one) => one.id !== without);
-  dropOrphans(database);
+  dropOrphans(database, living);
   const used = usedPaths(database);
   const usedNames = new Set([...used].map((path) => path.split('/')[1] ?? ''));
   const rows = database.prepare('select * from directories').all() as unknown as {
@@ -53,8 +54,19 @@ function condemned(database: DatabaseSync, { without }: { readonly without: stri
   return dead;
 }
 
-/** Instances whose parent instance has gone can never be found again. Ids of roots, copies and presses are longer and have no rows. */
-function dropOrphans(database: DatabaseSync): void {
+/**
+ * Instances whose parent instance has gone can never be found again. Ids of roots, copies and presses are longer and have no rows; of what followed a press,
+ * which no other run goes on from, the last is kept for a person to look at, and that of runs that may be under way.
+ */
+function dropOrphans(database: DatabaseSync, living: readonly SessionRow[]): void {
+  const since = Math.min(Date.now(), ...living.map((one) => one.opened_at));
+  database
+    .prepare(
+      `delete from instances where parent glob '${ofOneRun}*' and created_at < ? and id not in (select instance from pinned) and exists
+         (select 1 from instances as one where one.parent glob '${ofOneRun}*' and one.parent <> instances.parent and one.sequence > instances.sequence
+            and one.layer = instances.layer and one.title = instances.title and one.repository = instances.repository)`,
+    )
+    .run(since);
   const drop = database.prepare(
     `delete from instances where length(parent) = 32 and not exists (select 1 from instances as one where one.id = instances.parent)`,
   );

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Held, Holdings, Retention, Side, Tier } from '../../retention.ts';
 import { collect, livingSessions } from './collector.ts';
@@ -219,7 +219,7 @@ async function sides({
   measured.push({
     kind: 'unused',
     path: `${format}/layers`,
-    bytes: layers.get('layers') ?? 0,
+    bytes: Math.max(0, (layers.get('layers') ?? 0) - leadingBytes(used, root)),
     usedAt: 0,
     spare: false,
   });
@@ -230,6 +230,16 @@ async function sides({
   const bytes = [...rows.values()].reduce((all, one) => all + one, 0);
   measured.push({ kind: 'database', path: `${format}/store.db`, bytes, usedAt: 0, spare: false });
   return measured;
+}
+
+/** What the directories take that only lead to what is used. */
+function leadingBytes(used: readonly string[], root: string): number {
+  const leading = new Set<string>();
+  for (const path of used) for (let at = dirname(path); at !== '.'; at = dirname(at)) leading.add(at);
+  for (const path of used) leading.delete(path);
+  return [...leading, 'layers']
+    .filter((path, index, all) => all.indexOf(path) === index)
+    .reduce((sum, path) => sum + (lstatSync(join(root, path), { throwIfNoEntry: false })?.blocks ?? 0) * 512, 0);
 }
 
 /** Digests that a name stands for: the others can no longer be found by any run. */
