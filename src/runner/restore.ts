@@ -87,7 +87,7 @@ export async function openMachine(
   };
   const manifests = await read();
   const booted = await bootOrNot(context, {
-    hostname: hostname(runner.id),
+    hostname: hostname(from),
     base,
     stack,
     trees: manifests.files,
@@ -171,9 +171,9 @@ function currentViews(stack: readonly StackEntry[], position: Position): readonl
   });
 }
 
-function hostname(id: string): string {
-  const name = id.toLowerCase().replace(/[^a-z0-9-]+/g, '-');
-  return name.slice(0, 63).replace(/^-+|-+$/g, '') || 'machine';
+/** The same wherever a step may find its result, whichever Layerfile made it: nothing but what stands in its key. */
+function hostname({ split }: Position): string {
+  return split === null ? 'machine' : `machine-${split.index + 1}`;
 }
 
 /** Takes up what ran in the background when the machine's memory was saved, and still does. */

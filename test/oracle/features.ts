@@ -1,5 +1,5 @@
 import { Random } from './random.ts';
-import { aDirectory, aPath, linter, maker, type Place } from './steps.ts';
+import { aDirectory, aPath, indexer, keeper, linter, maker, type Place } from './steps.ts';
 
 /** What a Layerfile can have beside COPY, RUN, ENV, WORKDIR, SETUP FILE and CHECKPOINT, each the kind of step that keeps or carries something over. */
 export const features = [
@@ -39,7 +39,7 @@ export function featureSteps(random: Random, feature: Feature, stage: Stage): re
   switch (feature) {
     case 'cache': {
       const cache = `/cache${seed}`;
-      const tool = random.pick([linter, maker])(cache);
+      const tool = random.pick([linter, maker, keeper, indexer])(cache);
       return [`CACHE ${cache}`, `RUN ${tool}`, ...(random.chance(0.3) ? [`RUN ${tool} # again`] : [])];
     }
     case 'repeatable':

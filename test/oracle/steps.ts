@@ -55,6 +55,13 @@ const actions: readonly (readonly [weight: number, make: (random: Random, place:
   ],
   [2, (random, place) => `stat -c '%a %F %u:%g' ${aPath(random, place)}`],
   [1, (random, place) => `stat -L -c '%s' ${aPath(random, place)} | grep -v 4096`],
+  [0.5, (random, place) => `stat --cached=always -c %s ${aPath(random, place)} | grep -v 4096`],
+  [
+    0.5,
+    (random, place) =>
+      `python3 -c "import fcntl,os,struct,sys; print(struct.unpack('i', fcntl.ioctl(os.open(sys.argv[1], 0), 0x541B, bytes(4)))[0])" ${aPath(random, place)} 2> /dev/null`,
+  ],
+  [0.3, () => 'hostname'],
   [1, (random, place) => `readlink ${aPath(random, place)}`],
   [1, (random, place) => `readlink -f ${aPath(random, place)}`],
   [1, (random, place) => `[ -e ${aPath(random, place)} ] && cat ${aPath(random, place)}`],
@@ -140,6 +147,23 @@ export function linter(cache: string): string {
   return (
     `mkdir -p ${cache}; for f in /w/*; do [ -f "$f" ] || continue; case "$f" in *$'\\n'*) continue;; esac; k="$f $(stat -L -c "%y %s" "$f")"; l=$(grep -aF -- "$k|" ${cache}/lint 2>/dev/null | tail -1); ` +
     `if [ -n "$l" ]; then r=\${l##*|}; else r=$(md5sum < "$f"); echo "$k|$r" >> ${cache}/lint; fi; echo "$f $r" >> /out/lint; done`
+  );
+}
+
+/** Trusts what it knows of an entry as long as the inode's own times and size are what they were: links and modes too. */
+export function keeper(cache: string): string {
+  return (
+    `mkdir -p ${cache}; for p in /w/a /w/b /w/link /w/run.sh /w/dir/a /w/way; do k=${cache}/known\${p//\\//_}; s=$(stat -c '%F %y %z %s' $p 2>&1); ` +
+    `if [ "$s" != "$(cat $k.seen 2> /dev/null)" ]; then { if [ -L $p ]; then readlink $p; elif [ -f $p ]; then stat -c %a $p; cat $p; fi; } > $k 2>&1; echo "$s" > $k.seen; fi; ` +
+    `echo "$p $(tr -d '\\0' < $k)" >> /out/known; done; true`
+  );
+}
+
+/** Trusts what it knows of the names in a directory as long as that is no newer. */
+export function indexer(cache: string): string {
+  return (
+    `mkdir -p ${cache}; for d in /w /w/dir /w/dir/sub /w/sub; do k=${cache}/of\${d//\\//_}; [ -d $d ] || { echo "$d none" >> /out/index; continue; }; ` +
+    `if [ ! -e $k ] || [ "$(stat -c %Y $d)" != "$(cat $k.time)" ]; then ls -A $d > $k; stat -c %Y $d > $k.time; fi; echo "$d $(sort $k | md5sum)" >> /out/index; done; true`
   );
 }
 

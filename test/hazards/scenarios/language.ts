@@ -25,13 +25,13 @@ export const language: readonly Scenario[] = [
     name: 'environment-of-the-step',
     files: { f: 'one\n' },
     steps: ['WORKDIR /w', 'RUN umask; echo "$PWD $HOME $USER ${TZ-unset} ${LANG-unset}"; hostname; cat f'],
-    prints: '0022\n/w /root root unset unset\nenvironment-of-the-step\none\n',
+    prints: '0022\n/w /root root unset unset\nmachine\none\n',
     edits: [
       { put: { g: '' }, reruns: null },
       {
         put: { f: 'two\n' },
         reruns: 'RUN',
-        prints: '0022\n/w /root root unset unset\nenvironment-of-the-step\ntwo\n',
+        prints: '0022\n/w /root root unset unset\nmachine\ntwo\n',
       },
       { shell: "sed -i 's/^RUN umask/MEMORY 512M\\n&/' Layerfile", reruns: 'COPY', because: 'MEMORY changed' },
       {

@@ -73,7 +73,7 @@ export const names: readonly Scenario[] = [
     steps: ['RUN cat /w/x/y 2>&1 | sed "s/.*: //"'],
     prints: 'Not a directory\n',
     edits: [
-      { put: { x: 'another' }, reruns: null },
+      { put: { x: 'a fill' }, reruns: null },
       { put: { x: null, 'x/y': 'inside' }, reruns: 'RUN', because: '{}/x changed its kind or mode', prints: 'inside' },
       { put: { x: null, z: '' }, reruns: 'RUN', because: '{}/x is gone', prints: 'No such file or directory\n' },
     ],

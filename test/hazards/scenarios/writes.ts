@@ -112,7 +112,7 @@ export const writes: readonly Scenario[] = [
     steps: ['RUN rm -r /w/d', 'RUN mkdir /w/d; ls /w/d; echo end'],
     prints: 'end\n',
     edits: [
-      { put: { 'd/one': 'unread' }, reruns: null },
+      { put: { 'd/one': 'u' }, reruns: null },
       { put: { 'd/three': '' }, reruns: 'RUN rm', because: '{}/d/ (listing) changed', prints: 'end\n' },
     ],
   },
