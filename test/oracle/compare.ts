@@ -49,6 +49,19 @@ function shown(runner: Runner): string {
   return runner.ran.findLast(({ title }) => isProbe(title))?.output ?? '';
 }
 
+/**
+ * A runner, with what another copy's probe has shown where its own was skipped: copies that end before their SPLIT are one and the same, and one of them
+ * does the work of all.
+ */
+export function withProbe(id: string, runners: ReadonlyMap<string, Runner>): Runner | undefined {
+  const own = runners.get(id);
+  if (!own || !own.skipped.some(isProbe)) return own;
+  const family = (one: string): string => one.replace(/-\d+$/, '');
+  const copies = [...runners].filter(([one]) => one !== id && family(one) === family(id));
+  const probes = copies.flatMap(([, { ran }]) => ran.filter(({ title }) => isProbe(title)));
+  return { ...own, ran: [...own.ran, ...probes.slice(0, 1)] };
+}
+
 /** The runners of a trial's Layerfiles and of their copies. */
 export function runnersOf(report: Report, at: string): readonly (readonly [id: string, runner: Runner])[] {
   return [...report.runners].filter(([id]) => id === at || id.startsWith(`${at}-`));

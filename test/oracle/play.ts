@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openWorkshop, type Report, type Workshop } from '../support/workshop.ts';
-import { difference, runnersOf } from './compare.ts';
+import { difference, runnersOf, withProbe } from './compare.ts';
 import { secret, variable } from './features.ts';
 import { layOut, useGit } from './lay-out.ts';
 import { Random } from './random.ts';
@@ -173,7 +173,7 @@ function compare(
   };
   if (names.size === 0) report(trial.at, `nothing ran: ${warm.stderr.slice(-500)} ${fresh.stderr.slice(-500)}`);
   for (const id of names) {
-    const what = difference(runners.get(id), fresh.runners.get(id));
+    const what = difference(withProbe(id, runners), withProbe(id, fresh.runners));
     if (what !== null) report(id, what);
   }
   const all = [...runners.values()];
