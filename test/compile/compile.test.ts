@@ -163,10 +163,10 @@ describe('big repositories', () => {
     for (let index = 0; index < 1000; index += 1) {
       entries[`services/number-${index}/Layerfile`] = `FROM /servces/number-${index}x\nCOPY nothing-${index} .\n`;
     }
-    const started = performance.now();
+    const started = process.cpuUsage();
     const { diagnostics } = await compile(new MemoryRepo(entries));
     expect(diagnostics).toHaveLength(2000);
-    expect(performance.now() - started).toBeLessThan(15_000);
+    expect(process.cpuUsage(started).user).toBeLessThan(15_000_000);
   });
 
   it('follows a chain of thousands without running out of stack', async () => {

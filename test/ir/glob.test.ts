@@ -55,10 +55,10 @@ describe('matchGlob', () => {
   });
 
   it('is not slow on patterns that make regular expressions slow', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     expect(matchGlob(parseGlob(path('**/'.repeat(200) + 'b')), path('a/'.repeat(200) + 'c'))).toBe(false);
     expect(matchGlob(parseGlob(path(`${'*'.repeat(50)}b`)), path('a'.repeat(2000)))).toBe(false);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
   });
 });
 

@@ -68,8 +68,8 @@ describe('layOut', () => {
 
   test('is quick on a line of a megabyte', () => {
     const line = 'x'.repeat(1 << 20);
-    const start = performance.now();
+    const start = process.cpuUsage();
     for (let round = 0; round < 100; round += 1) layOut(line, { start: 500_000, end: 1_000_000 }, 100);
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(process.cpuUsage(start).user).toBeLessThan(5_000_000);
   });
 });

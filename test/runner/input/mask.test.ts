@@ -120,7 +120,7 @@ test('twenty megabytes pass in reasonable time', () => {
     'npm http fetch GET 200 https://registry.npmjs.org/some-package 43ms (cache hit)\n'.repeat(800),
   );
   const stream = createMask([secret, 'ghp_0123456789abcdefghijklmnopqrstuvwxyz']).stream();
-  const start = performance.now();
+  const start = process.cpuUsage();
   for (let bytes = 0; bytes < 20 << 20; bytes += chunk.length) stream.push(chunk);
-  expect(performance.now() - start).toBeLessThan(8000);
+  expect(process.cpuUsage(start).user).toBeLessThan(8_000_000);
 });
