@@ -1,3 +1,5 @@
+import { chmodSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { descendants } from '../faults/leftovers.ts';
 import { openWorkshop } from '../support/workshop.ts';
@@ -49,6 +51,28 @@ it('H03: a step whose reads could not all be recorded is not kept', async () => 
   expect(broken.outcome).not.toBe('passed');
   const after = await workshop.run();
   expect(after.runners.get('x')?.ran.at(-1)?.output).toBe('one\ng\n');
+});
+
+it('S05 a kept state that is gone is a miss, and nobody but its owner enters a store', async () => {
+  using workshop = openWorkshop();
+  workshop.put({
+    'x/Layerfile': layerfile.replace('RUN ', 'RUN echo kept > /kept\nRUN cat /kept; '),
+    'x/f': 'one\n',
+  });
+  await workshop.run();
+  const [format = ''] = readdirSync(workshop.store).filter((name) => /^v\d+$/.test(name));
+  const root = join(workshop.store, format);
+  expect((statSync(root).mode & 0o777).toString(8)).toBe('700');
+  for (const name of readdirSync(join(root, 'layers'))) rmSync(join(root, 'layers', name), { recursive: true });
+  expect((await workshop.run()).runners.get('x')?.ran).toEqual([]);
+  workshop.put({ 'x/f': 'two\n' });
+  chmodSync(root, 0o777);
+  const { runners } = await workshop.run();
+  expect(runners.get('x')?.ran.map(({ title, output }) => `${title}: ${output}`)).toEqual([
+    'RUN echo kept > /kept: ',
+    'RUN cat /kept; cat /w/f: kept\ntwo\n',
+  ]);
+  expect((statSync(root).mode & 0o777).toString(8)).toBe('700');
 });
 
 it('H35: a machine sees nothing of who starts it', async () => {
