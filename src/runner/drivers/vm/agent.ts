@@ -1,15 +1,16 @@
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { Readable } from 'node:stream';
-import { MachineLost, MachineRefused } from '../../driver.ts';
+import { MachineLost } from '../../driver.ts';
 import type { Field } from '../frames.ts';
-import { encodeFrame, FrameReader } from '../frames.ts';
+import { bytesAsText } from './calls.ts';
 import type { ChannelState } from './channel.ts';
 import { Channel } from './channel.ts';
-import { bytesAsText } from './calls.ts';
+import { Children, Workers } from './children.ts';
 import { connectInGuest } from './connection.ts';
 import { unpackGuestTree } from './copy-in.ts';
 import { packGuestTree } from './copy-out.ts';
+import { bootMachine } from './guest-boot.ts';
 import type { FileAttributes, Place } from './guest-files.ts';
 import { findPlace, makeGuestDirectory, readGuestFile, replaceGuestFile } from './guest-files.ts';
 import type { Awakening } from './guest-identity.ts';
@@ -25,89 +26,53 @@ import {
   processName,
   thawMachine,
 } from './guest-processes.ts';
+import type { Job, JobState, TerminalJob } from './jobs.ts';
+import { Jobs } from './jobs.ts';
+import type { Launch } from './launching.ts';
 import { enterMachine, namespacesFor } from './namespaces.ts';
-import { Session } from './session.ts';
+import type { Session } from './session.ts';
 import type { ViewMounts } from './view-mounts.ts';
 import { mountView } from './view-mounts.ts';
 
-/** What the agent answers with while a request is open. */
-interface Message {
-  readonly kind: string;
-  readonly fields: readonly Buffer[];
-}
-
-/** What the agent was asked for cannot be done; the machine is well. */
-class GuestRefused extends MachineRefused {
-  override readonly name = 'GuestRefused';
-}
+export type { Ended, Job, TerminalJob } from './jobs.ts';
+export type { Launch } from './launching.ts';
 
 /** What is known of a guest's agent while its machine stands still; a new host end that gets it goes on as this one would have. Plain JSON. */
 export interface AgentState {
   readonly channel: ChannelState;
-  /** The part of a frame that has come, in base64. */
+  /** The part of a message that has come, in base64. */
   readonly unparsed: string;
   readonly nextId: number;
   /** The machine's init, as the agent counts processes. */
   readonly init: number;
+  readonly jobs: readonly JobState[];
   readonly views: ViewMounts;
 }
 
-/** A command to start: always bash, in a session and a control group of its own. */
-export interface Launch {
-  readonly script: string;
-  readonly env: Readonly<Record<string, string>>;
-  readonly uid: number;
-  readonly gid: number;
-  readonly groups: readonly number[];
-  /** As bytes: names in a machine need not be text. */
-  readonly cwd: Field;
-}
-
-/** How a command ended: wait(2)'s status, and how many of the machine's processes the kernel killed meanwhile for want of memory. */
-export interface Ended {
-  readonly code: number;
-  readonly signal: number;
-  readonly memoryKills: number;
-}
-
-/** A command in the guest. It has a name by which a later host end finds it again (`attach`). */
-export interface Job {
-  readonly id: number;
-  /** Resolves when its bash is in its control group. Rejects with `GuestRefused` where it could not be started. */
-  readonly started: Promise<void>;
-  /** Resolves when its bash has ended and all that was written before has been heard. Rejects with `MachineLost`. */
-  readonly ended: Promise<Ended>;
-}
-
-/** A command on a terminal. */
-export interface TerminalJob extends Job {
-  type(bytes: Uint8Array): void;
-  resize(columns: number, rows: number): void;
-}
-
-/** The agent in a guest, seen from outside: requests, and what comes back for them. */
+/** A machine, by the agent in its guest: what is to be done there is decided here, and the agent does it call by call. */
 export class GuestAgent {
   /** Resolves, with the reason, when it is gone. */
   readonly gone: Promise<string>;
-  #channel: Channel | null = null;
-  readonly #frames = new FrameReader();
-  readonly #open = new Map<number, (message: Message) => void>();
-  /** What came for jobs that nobody has attached to yet. */
-  readonly #early = new Map<number, Message[]>();
-  readonly #gone = Promise.withResolvers<string>();
-  readonly #ready = Promise.withResolvers<Message>();
-  #next: number;
-  #init: number;
+  readonly #channel: Channel;
+  readonly #children: Children;
+  readonly #workers: Workers;
+  readonly #init: number;
+  readonly #jobs: Jobs;
   #views: ViewMounts;
   #lost: string | null = null;
 
-  private constructor(state: AgentState | null) {
-    this.#next = state?.nextId ?? 1;
-    this.#init = state?.init ?? -1;
-    this.#views = state?.views ?? { mounts: [], made: 0 };
-    if (state !== null) this.#hear(Buffer.from(state.unparsed, 'base64'));
-    this.gone = this.#gone.promise;
-    this.#open.set(0, (message) => this.#ready.resolve(message));
+  private constructor(
+    parts: { readonly channel: Channel; readonly children: Children; readonly workers: Workers },
+    state: Pick<AgentState, 'init' | 'jobs' | 'views'>,
+  ) {
+    const { channel, children, workers } = parts;
+    this.#channel = channel;
+    this.#children = children;
+    this.#workers = workers;
+    this.#init = state.init;
+    this.#views = state.views;
+    this.gone = channel.gone;
+    this.#jobs = new Jobs({ children, workers, gone: this.gone, init: state.init, state: state.jobs });
     void this.gone.then((why) => {
       this.#lost = why;
     });
@@ -115,29 +80,33 @@ export class GuestAgent {
 
   /**
    * Connects to the agent of a guest. With `state`, of one whose memory was saved when `state()` was: its jobs go on, and what they print waits until
-   * they are attached to. Without, to one that boots: waits until the machine is up. Rejects with `MachineLost` where it does not come up.
+   * they are attached to. Without, to one that boots: makes a machine of it, and waits until that is up. Rejects with `MachineLost` where it does not come up.
    */
   static async connect(
     stream: Duplex,
     options: { readonly state: AgentState | null; readonly signal: AbortSignal },
   ): Promise<GuestAgent> {
-    const agent = new GuestAgent(options.state);
-    try {
-      agent.#channel = await Channel.open(stream, {
-        state: options.state?.channel ?? null,
-        listener: (bytes) => agent.#hear(bytes),
-        signal: options.signal,
-      });
-    } catch (error) {
-      options.signal.throwIfAborted();
+    const { state, signal } = options;
+    const unparsed = Buffer.from(state?.unparsed ?? '', 'base64');
+    const early: Buffer[] = [];
+    let hear = (bytes: Buffer): void => void early.push(bytes);
+    const channel = await Channel.open(stream, {
+      state: state?.channel ?? null,
+      listener: (bytes) => hear(bytes),
+      signal,
+    }).catch((error: unknown) => {
+      signal.throwIfAborted();
       throw new MachineLost(`its agent did not answer: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    void agent.#channel.gone.then(agent.#gone.resolve);
-    if (options.state !== null) return agent;
-    const first = await Promise.race([agent.#ready.promise, agent.gone]);
-    if (typeof first === 'string') throw new MachineLost(first);
-    if (first.kind !== 'ready') throw new MachineLost(`the machine did not start: ${first.fields[0]?.toString()}`);
-    agent.#init = numberOf(first.fields[0]);
+    });
+    const children = new Children((bytes) => void channel.send(bytes), { next: state?.nextId ?? 1, unparsed });
+    const workers = new Workers(children, channel.gone);
+    hear = (bytes) => children.heard(bytes);
+    const parts = { channel, children, workers };
+    const agent = new GuestAgent(
+      parts,
+      state ?? { init: await boot(workers), jobs: [], views: { mounts: [], made: 0 } },
+    );
+    for (const bytes of early) children.heard(bytes);
     return agent;
   }
 
@@ -148,12 +117,13 @@ export class GuestAgent {
 
   /** What a new host end must know to go on. Fits the guest's memory only between `stop` and `cont`: call it there. */
   state(): AgentState {
-    if (this.#channel === null) throw new Error('the agent is not connected');
+    const { next, unparsed } = this.#children.state;
     return {
       channel: this.#channel.state(),
-      unparsed: this.#frames.rest.toString('base64'),
-      nextId: this.#next,
+      unparsed: unparsed.toString('base64'),
+      nextId: next,
       init: this.#init,
+      jobs: this.#jobs.state,
       views: this.#views,
     };
   }
@@ -162,7 +132,7 @@ export class GuestAgent {
 
   /** Starts a command; `output` hears what it prints, stdout and stderr together. With `stays`, also what its processes print after bash has ended. */
   exec(launch: Launch, options: { readonly stays: boolean; readonly output: (chunk: Uint8Array) => void }): Job {
-    return this.#launch(['exec', options.stays ? '1' : '', ...launchFields(launch)], options.output);
+    return this.#jobs.exec(launch, options);
   }
 
   /** Starts a command on a terminal of its own, with job control. */
@@ -170,24 +140,12 @@ export class GuestAgent {
     launch: Launch,
     options: { readonly columns: number; readonly rows: number; readonly output: (chunk: Uint8Array) => void },
   ): TerminalJob {
-    const job = this.#launch(['terminal', options.columns, options.rows, ...launchFields(launch)], options.output);
-    return {
-      ...job,
-      type: (bytes) => void this.#ask('type', job.id, bytes).catch(() => {}),
-      resize: (columns, rows) => void this.#ask('size', job.id, columns, rows).catch(() => {}),
-    };
+    return this.#jobs.terminal(launch, options);
   }
 
   /** Hears again a job that was started before a restore: what it prints, and how it ends or has ended meanwhile. */
   attach(id: number, output: (chunk: Uint8Array) => void): Job {
-    const job = this.#listen(id, output);
-    void this.#ask('attach', id).then(
-      () => job.startedAlready(),
-      (error: unknown) => job.failed(error),
-    );
-    for (const message of this.#early.get(id) ?? []) this.#open.get(id)?.(message);
-    this.#early.delete(id);
-    return job;
+    return this.#jobs.attach(id, output);
   }
 
   /** Kills every process that a job started, and waits until they are gone. */
@@ -335,7 +293,7 @@ export class GuestAgent {
 
   /** Connects to a TCP port on the machine's loopback. Rejects with `MachineRefused` where nothing listens. */
   async connect(port: number): Promise<Duplex> {
-    const reader = this.#spawn();
+    const reader = this.#workers.start();
     const writer = this.#session();
     try {
       return await connectInGuest({ reader: reader.session, writer, readerPid: await reader.pid }, port);
@@ -346,7 +304,7 @@ export class GuestAgent {
   }
 
   #session(): Session {
-    return this.#spawn().session;
+    return this.#workers.session();
   }
 
   async #inMachine(): Promise<Session> {
@@ -357,108 +315,18 @@ export class GuestAgent {
     });
     return session;
   }
-
-  /** A new child of the agent's. */
-  #spawn(): { readonly session: Session; readonly pid: Promise<number> } {
-    if (this.#lost !== null) throw new MachineLost(this.#lost);
-    const id = this.#next++;
-    const pid = Promise.withResolvers<number>();
-    pid.promise.catch(() => {});
-    const session = new Session({
-      send: (bytes) => this.#send([id, 'input', bytes]),
-      end: () => {
-        if (this.#open.delete(id)) this.#send([id, 'kill']);
-      },
-    });
-    const over = (why: Error): void => {
-      this.#open.delete(id);
-      session.ended(why);
-      pid.reject(why);
-    };
-    this.#open.set(id, ({ kind, fields: [first] }) => {
-      if (kind === 'started') pid.resolve(numberOf(first));
-      if (kind === 'output' && first !== undefined) session.heard(first);
-      if (kind === 'failed') over(new GuestRefused(first?.toString() ?? kind));
-      if (kind === 'exit') over(new GuestRefused('what worked on it has died'));
-    });
-    void this.gone.then((why) => over(new MachineLost(why)));
-    this.#send([id, 'spawn', '', '']);
-    return { session, pid: pid.promise };
-  }
-
-  #launch(fields: readonly Field[], output: (chunk: Uint8Array) => void): Job {
-    const id = this.#next++;
-    const job = this.#listen(id, output);
-    this.#send([id, ...fields]);
-    return job;
-  }
-
-  #listen(
-    id: number,
-    output: (chunk: Uint8Array) => void,
-  ): Job & { startedAlready(): void; failed(error: unknown): void } {
-    const started = Promise.withResolvers<void>();
-    const ended = Promise.withResolvers<Ended>();
-    // Whoever wants to know awaits them; a machine that is lost is no failure of who does not.
-    started.promise.catch(() => {});
-    ended.promise.catch(() => {});
-    const failed = (error: unknown): void => {
-      started.reject(error);
-      ended.reject(error);
-    };
-    this.#open.set(id, ({ kind, fields }) => {
-      const [first, second, third] = fields;
-      if (kind === 'started') started.resolve();
-      if (kind === 'output' && first !== undefined) output(first);
-      if (kind === 'error') failed(new GuestRefused(first?.toString() ?? 'it could not be started'));
-      if (kind !== 'exit') return;
-      ended.resolve({ code: numberOf(first), signal: numberOf(second), memoryKills: numberOf(third) });
-    });
-    void this.gone.then((why) => failed(new MachineLost(why)));
-    return { id, started: started.promise, ended: ended.promise, startedAlready: () => started.resolve(), failed };
-  }
-
-  /** Asks for one thing and returns its answer. */
-  async #ask(what: string, ...fields: readonly Field[]): Promise<readonly Buffer[]> {
-    if (this.#lost !== null) throw new MachineLost(this.#lost);
-    const id = this.#next++;
-    const { promise, resolve } = Promise.withResolvers<Message>();
-    this.#open.set(id, resolve);
-    this.#send([id, what, ...fields]);
-    const answer = await Promise.race([promise, this.gone]);
-    this.#open.delete(id);
-    if (typeof answer === 'string') throw new MachineLost(answer);
-    if (answer.kind === 'ok') return answer.fields;
-    throw new GuestRefused(answer.fields[0]?.toString() ?? answer.kind);
-  }
-
-  #send(fields: readonly Field[]): void {
-    this.#channel?.send(encodeFrame(fields));
-  }
-
-  #hear(bytes: Buffer): void {
-    for (const [field, kind, ...fields] of this.#frames.push(bytes)) {
-      const id = Number(field?.toString());
-      const message = { kind: kind?.toString() ?? '', fields };
-      const listener = this.#open.get(id);
-      if (listener !== undefined) listener(message);
-      else if (message.kind === 'output' || (message.kind === 'exit' && fields.length > 1))
-        this.#early.set(id, [...(this.#early.get(id) ?? []), message]);
-    }
-  }
 }
 
-function numberOf(field: Buffer | undefined): number {
-  return Number(field?.toString() ?? 0);
+async function boot(workers: Workers): Promise<number> {
+  try {
+    return await bootMachine(workers);
+  } catch (error) {
+    if (error instanceof MachineLost) throw error;
+    throw new MachineLost(`the machine did not start: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function kindOf({ stat }: Place): 'file' | 'directory' | 'other' | null {
   if (stat === null) return null;
   return stat.kind === 'file' || stat.kind === 'directory' ? stat.kind : 'other';
-}
-
-function launchFields(launch: Launch): readonly Field[] {
-  const environment = Object.entries(launch.env).map(([name, value]) => `${name}=${value}`);
-  const { uid, gid, groups, cwd, script } = launch;
-  return [uid, gid, groups.join(','), cwd, script, environment.join('\0')];
 }

@@ -8,6 +8,8 @@ import { encodeFrame } from '../frames.ts';
 
 /** System calls that the agent does for the host; those that every architecture has, by the kernel's names (syscalls(2)). */
 export type CallName =
+  /** Not the kernel's: becomes what carries the requests of a FUSE device to the host and back (views.c). */
+  | 'carry_views'
   | 'bind'
   | 'chdir'
   | 'chroot'
@@ -102,9 +104,25 @@ export function attempt(name: CallName, ...given: readonly Argument[]): Call {
   return { name, arguments: given, mayFail: true };
 }
 
+/** Batches as one, one behind the other: what each says of results stays within it. */
+export function joined(...batches: readonly (readonly Call[])[]): readonly Call[] {
+  const all: Call[] = [];
+  for (const batch of batches) {
+    const first = all.length;
+    for (const one of batch) {
+      const given = one.arguments.map((argument) =>
+        typeof argument === 'object' && 'resultOf' in argument ? { resultOf: argument.resultOf + first } : argument,
+      );
+      all.push({ ...one, arguments: given });
+    }
+  }
+  return all;
+}
+
 /** A call of a batch failed; those before it were done. The message says of what: `/etc/none: No such file or directory`. */
 export class CallFailed extends MachineRefused {
   override readonly name = 'CallFailed';
+  readonly failed: CallName;
   /** As `ENOENT`. */
   readonly code: string;
   /** Which of the batch's calls. */
@@ -116,6 +134,7 @@ export class CallFailed extends MachineRefused {
     const errno = -(failed.results[failed.at]?.value ?? 0);
     const subject = failed.call.arguments.find((one) => typeof one === 'string' && one !== '') ?? failed.call.name;
     super(`${Buffer.from(String(subject), 'latin1').toString()}: ${messageOf(errno)}`);
+    this.failed = failed.call.name;
     this.code = codeOf(errno);
     this.at = failed.at;
     this.results = failed.results;

@@ -8,6 +8,7 @@ import {
   call,
   CallFailed,
   closeOnExec,
+  joined,
   noFollow,
   open,
   pieceBytes,
@@ -178,13 +179,9 @@ class Unpacking {
 
   /** How many of these steps, all in the working directory, were done before one failed. */
   async #together(steps: readonly Step[]): Promise<number> {
-    const firsts: number[] = [];
-    const batch: Call[] = [];
-    for (const { calls } of steps) {
-      const first = batch.length;
-      firsts.push(first);
-      batch.push(...calls.map((one) => moved(one, first)));
-    }
+    let calls = 0;
+    const firsts = steps.map((step) => (calls += step.calls.length) - step.calls.length);
+    const batch = joined(...steps.map((step) => step.calls));
     try {
       await this.#session.run(batch);
       return steps.length;
@@ -298,14 +295,6 @@ function finishing(name: string, entry: TarEntry): readonly Call[] {
 /** makedev(3), as the kernel takes it. */
 function deviceNumber({ major, minor }: TarEntry): number {
   return ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12)) >>> 0;
-}
-
-/** The same call further down in a batch. */
-function moved(one: Call, by: number): Call {
-  const given = one.arguments.map((argument) =>
-    typeof argument === 'object' && 'resultOf' in argument ? { resultOf: argument.resultOf + by } : argument,
-  );
-  return { ...one, arguments: given };
 }
 
 function sizeOf(argument: Call['arguments'][number]): number {

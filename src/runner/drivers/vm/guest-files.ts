@@ -85,18 +85,15 @@ export async function findPlace(session: Session, path: Field): Promise<Place> {
 
 /** A file's content. */
 export async function readGuestFile(session: Session, path: string): Promise<Buffer> {
-  const piece = { filled: pieceBytes };
-  const first = await session.run([
-    call('openat', here, path, open.read, 0),
-    call('read', { resultOf: 0 }, piece, pieceBytes),
-  ]);
-  const fd = first[0]?.value ?? -1;
-  const chunks: Buffer[] = [];
-  for (let chunk = first[1]?.rooms[0]; chunk !== undefined && chunk.length > 0;) {
-    chunks.push(chunk);
-    chunk = (await session.call('read', fd, piece, pieceBytes)).rooms[0];
+  const read = call('read', { resultOf: 0 }, { filled: pieceBytes }, pieceBytes);
+  // The second finds nothing more in most files.
+  const [opened, ...results] = await session.run([call('openat', here, path, open.read, 0), read, read]);
+  const fd = opened?.value ?? -1;
+  const chunks = results.map(({ rooms }) => rooms[0] ?? Buffer.alloc(0));
+  while ((chunks.at(-1)?.length ?? 0) > 0) {
+    chunks.push((await session.call('read', fd, { filled: pieceBytes }, pieceBytes)).rooms[0] ?? Buffer.alloc(0));
   }
-  await session.call('close', fd);
+  session.close(fd);
   return Buffer.concat(chunks);
 }
 

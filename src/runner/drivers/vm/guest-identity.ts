@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { MachineRefused } from '../../driver.ts';
-import { attempt, atWorkingDirectory as here, call, open } from './calls.ts';
-import { writeAll } from './guest-files.ts';
+import type { Call } from './calls.ts';
+import { attempt, atWorkingDirectory as here, call, joined, open } from './calls.ts';
 import type { Session } from './session.ts';
 
 /** What a restored machine is given, so that it is none of those that were saved with the same memory. */
@@ -55,9 +55,16 @@ export async function identify(
     boot_id: `${randomUUID()}\n`,
     'machine-id': `${machineId}\n`,
   };
-  for (const [file, text] of Object.entries(files)) {
-    const [opened] = await session.run([call('openat', here, `/etc/${file}`, open.replace, 0o644)]);
-    await writeAll(session, opened?.value ?? -1, Buffer.from(text));
-    await session.call('close', opened?.value ?? -1);
-  }
+  await session.run(joined(...Object.entries(files).map(([file, text]) => sayingInEtc(file, text))));
+}
+
+/** Writes a file of the agent's own that covers one of the machine's: what it says belongs to the guest, and lies in no layer. */
+export function sayingInEtc(name: string, text: string): readonly Call[] {
+  const file = { resultOf: 0 };
+  const bytes = Buffer.from(text);
+  return [
+    call('openat', here, `/etc/${name}`, open.replace, 0o644),
+    call('write', file, bytes, bytes.length),
+    call('close', file),
+  ];
 }

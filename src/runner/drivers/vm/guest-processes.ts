@@ -1,7 +1,8 @@
 import { MachineRefused } from '../../driver.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Call } from './calls.ts';
 import { attempt, atWorkingDirectory as here, call, CallFailed, open, pieceBytes } from './calls.ts';
-import { listGuestDirectory, readGuestFile, writeAll } from './guest-files.ts';
+import { listGuestDirectory, readGuestFile } from './guest-files.ts';
 import { entriesOf } from './guest-stat.ts';
 import type { Session } from './session.ts';
 
@@ -17,10 +18,10 @@ const freezeMs = 30_000;
 const killMs = 10_000;
 
 /** Writes a word to a file of the kernel's. */
-export async function tell(session: Session, path: string, word: string): Promise<void> {
-  const [opened] = await session.run([call('openat', here, path, open.write, 0)]);
-  await writeAll(session, opened?.value ?? -1, Buffer.from(word));
-  await session.call('close', opened?.value ?? -1);
+export function telling(path: string, word: string): readonly Call[] {
+  const file = { resultOf: 0 };
+  const bytes = Buffer.from(word);
+  return [call('openat', here, path, open.write, 0), call('write', file, bytes, bytes.length), call('close', file)];
 }
 
 /** A file of the kernel's; null where it is gone, or says nothing about what is gone. */
@@ -59,12 +60,18 @@ async function listIfThere(session: Session, path: string): ReturnType<typeof li
   try {
     const [opened] = await session.run([call('openat', here, path, open.directory, 0)]);
     const entries = await listGuestDirectory(session, opened?.value ?? -1);
-    await session.call('close', opened?.value ?? -1);
+    session.close(opened?.value ?? -1);
     return entries;
   } catch (error) {
     if (error instanceof CallFailed) return [];
     throw error;
   }
+}
+
+/** What a directory holds. */
+export async function namesIn(session: Session, path: string): Promise<readonly string[]> {
+  const [entries = []] = await listAll(session, [path]);
+  return entries.map(({ name }) => name);
 }
 
 /** The control groups directly below a group, by name. */
@@ -133,14 +140,9 @@ export async function portsOf(session: Session, pids: readonly string[]): Promis
   return [...ports].sort((a, b) => a - b);
 }
 
-/** How many of the machine's processes the kernel has killed for want of memory. */
-export function memoryKillsIn(events: string): number {
-  return Number(/^oom_kill (\d+)$/m.exec(events)?.[1] ?? 0);
-}
-
 /** Stops every process of the machine, its init included; resolves when all stand still. */
 export async function freezeMachine(session: Session): Promise<void> {
-  await tell(session, `${machineGroup}/cgroup.freeze`, '1');
+  await session.run(telling(`${machineGroup}/cgroup.freeze`, '1'));
   const until = Date.now() + freezeMs;
   while (!(await ask(session, `${machineGroup}/cgroup.events`))?.includes('frozen 1')) {
     if (Date.now() > until) throw new MachineRefused("the machine's processes could not be stopped");
@@ -150,12 +152,12 @@ export async function freezeMachine(session: Session): Promise<void> {
 
 /** Lets them go on. */
 export async function thawMachine(session: Session): Promise<void> {
-  await tell(session, `${machineGroup}/cgroup.freeze`, '0');
+  await session.run(telling(`${machineGroup}/cgroup.freeze`, '0'));
 }
 
 /** Kills every process of a group and removes it, once they are gone. */
 export async function killGroup(session: Session, group: string): Promise<void> {
-  await tell(session, `${group}/cgroup.kill`, '1').catch((error: unknown) => {
+  await session.run(telling(`${group}/cgroup.kill`, '1')).catch((error: unknown) => {
     if (!(error instanceof CallFailed)) throw error;
   });
   const until = Date.now() + killMs;

@@ -8,6 +8,7 @@ import { prepareDisk } from './disk.ts';
 import { buildInitramfs } from './initramfs.ts';
 import type { Kernel } from './kernel.ts';
 import { modulesFor, prepareKernel } from './kernel.ts';
+import { moduleIndex } from './module-index.ts';
 
 /** What the agent needs before it has the disk; everything else is loaded from there when it is asked for. */
 const earlyModules: readonly string[] = [
@@ -51,10 +52,8 @@ async function prepareInitramfs(
   const { directory, kernel } = options;
   const agent = await readFile(await prepareAgent(directory, signal));
   const modules = await modulesFor(kernel, earlyModules);
-  const digest = createHash('sha256')
-    .update(agent)
-    .update([kernel.version, ...modules].join('\0'))
-    .digest('hex');
+  const index = await moduleIndex(kernel, modules);
+  const digest = createHash('sha256').update(agent).update([kernel.version, index].join('\0')).digest('hex');
   return artifact(join(directory, 'initramfs', digest), async (staged) => {
     const files = await Promise.all(
       modules.map(async (path) => ({
@@ -63,14 +62,13 @@ async function prepareInitramfs(
         content: await readFile(join(kernel.modules, path)),
       })),
     );
-    const list = modules.map((path) => `/modules/${path}\n`).join('');
     const init = { path: 'init', mode: 0o755, content: agent };
     // The kernel asks /sbin/modprobe for what it lacks.
     const modprobe = { path: 'sbin/modprobe', mode: 0o755, content: agent };
     const archive = buildInitramfs([
       init,
       modprobe,
-      { path: 'modules.list', mode: 0o644, content: Buffer.from(list) },
+      { path: 'modules.index', mode: 0o644, content: Buffer.from(index) },
       ...files,
     ]);
     await writeFile(staged, archive);

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { FrameReader } from '../frames.ts';
 import type { Argument, Call, CallName, Result } from './calls.ts';
-import { call, CallFailed, decodeResults, encodeBatch } from './calls.ts';
+import { attempt, call, CallFailed, decodeResults, encodeBatch } from './calls.ts';
 
 /** What a child of the agent's is reached by. */
 export interface Line {
@@ -42,6 +42,11 @@ export class Session implements Disposable {
     const [result] = await this.run([call(name, ...given)]);
     if (result === undefined) throw new Error('a batch was answered without a result');
     return result;
+  }
+
+  /** Closes a descriptor; nobody waits for that. */
+  close(fd: number): void {
+    this.run([attempt('close', fd)]).catch(() => {});
   }
 
   /** Its output. */

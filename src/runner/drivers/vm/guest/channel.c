@@ -2,20 +2,20 @@
 #include "guest.h"
 
 static const char magic[16] = "layer-vm-hello-1";
-enum { most_payload = 1 << 16, most_kept = 8 << 20 };
+enum { most_payload = 1 << 16 };
 
 static void send_hello(struct channel *channel, const char *nonce, uint64_t position) {
   channel->wire.length = 0;
   put(&channel->wire, magic, 16);
   put(&channel->wire, nonce, 16);
-  put64(&channel->wire, position);
+  put_number(&channel->wire, position, 8);
 }
 
 // session (4), resumed (4), received (8), nonce (16)
 static void greet(struct channel *channel, const char *at) {
-  int resumed = get32(at + 4) != 0;
-  uint64_t received = get64(at + 8);
-  channel->session = get32(at);
+  int resumed = number_at(at + 4, 4) != 0;
+  uint64_t received = number_at(at + 8, 8);
+  channel->session = number_at(at, 4);
   if (!resumed) {
     channel->stream.length = 0;
     channel->acknowledged = channel->sent = channel->received = 0;
@@ -29,19 +29,19 @@ static void greet(struct channel *channel, const char *at) {
   }
   channel->told = channel->received;
   send_hello(channel, at + 16, channel->received);
-  channel->hello(channel, resumed);
+  if (!resumed && channel->begins_anew) channel->begins_anew(channel);
 }
 
 // How many bytes at `at` are done with; 0 where more must come first.
 static size_t consume(struct channel *channel, const char *at, size_t length) {
   if (at[0] == 0) return 1;
   if (length < 8) return 0;
-  uint32_t size = get32(at + 4);
-  if (channel->session != 0 && get32(at) == channel->session && size <= most_payload) {
+  uint32_t size = number_at(at + 4, 4);
+  if (channel->session != 0 && number_at(at, 4) == channel->session && size <= most_payload) {
     if (length < 20 + (size_t)size) return 0;
     // A packet that lost its end with its connection was filled up by what came next: not with its session's number.
-    if (get32(at + 16 + size) != channel->session) return 20 + size;
-    uint64_t acknowledged = get64(at + 8);
+    if (number_at(at + 16 + size, 4) != channel->session) return 20 + size;
+    uint64_t acknowledged = number_at(at + 8, 8);
     drop(&channel->stream, acknowledged - channel->acknowledged);
     channel->acknowledged = acknowledged;
     channel->received += size;
@@ -59,8 +59,8 @@ static void fill_wire(struct channel *channel) {
   int tell = channel->received - channel->told > most_payload / 2;
   if (channel->session == 0 || channel->wire.length > 0 || (channel->sent == end && !tell)) return;
   size_t size = end - channel->sent > most_payload ? most_payload : end - channel->sent;
-  put32(&channel->wire, size);
-  put64(&channel->wire, channel->received);
+  put_number(&channel->wire, size, 4);
+  put_number(&channel->wire, channel->received, 8);
   put(&channel->wire, channel->stream.at + (channel->sent - channel->acknowledged), size);
   channel->sent += size;
   channel->told = channel->received;
@@ -92,38 +92,4 @@ void channel_ready(struct channel *channel, short events) {
     if (count <= 0) break;
     drop(&channel->wire, count);
   }
-}
-
-void channel_send(struct channel *channel, const void *at, size_t length) { put(&channel->stream, at, length); }
-
-size_t channel_room(const struct channel *channel) {
-  return channel->stream.length < most_kept ? most_kept - channel->stream.length : 0;
-}
-
-static int find_port(const char *name) {
-  DIR *ports = opendir("/sys/class/virtio-ports");
-  if (!ports) return -1;
-  int found = -1;
-  for (struct dirent *entry; found < 0 && (entry = readdir(ports));) {
-    char path[400];
-    struct bytes text = {0};
-    snprintf(path, sizeof path, "/sys/class/virtio-ports/%s/name", entry->d_name);
-    if (read_file(AT_FDCWD, path, &text) && text.length == strlen(name) + 1 && !memcmp(text.at, name, strlen(name))) {
-      snprintf(path, sizeof path, "/dev/%s", entry->d_name);
-      found = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    }
-    release(&text);
-  }
-  closedir(ports);
-  return found;
-}
-
-// A port shows up some milliseconds after its driver.
-int open_port(const char *name) {
-  for (int tries = 0; tries < 5000; tries++) {
-    int port = find_port(name);
-    if (port >= 0) return port;
-    usleep(2000);
-  }
-  return -1;
 }
