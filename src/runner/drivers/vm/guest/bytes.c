@@ -35,11 +35,6 @@ void drop(struct bytes *from, size_t length) {
   from->taken = 0;
 }
 
-void release(struct bytes *bytes) {
-  free(bytes->at - bytes->taken);
-  *bytes = (struct bytes){0};
-}
-
 size_t whole_frame(const struct bytes *from) {
   if (from->length < 4) return 0;
   size_t length = 4 + number_at(from->at, 4);

@@ -1,11 +1,11 @@
-// System calls for the host, which decides what is done in the guest: see calls.ts. A process of its own does them, so that the
+// System calls for the host, which decides what is done in the guest: see calls.ts. Processes of their own do them: the
 // agent never waits.
 //
-// A batch is a frame whose fields begin with a letter: `c` NAME begins a call, its arguments follow. `i`: a number; `r`: what the
-// call of this number in the batch returned; `s`: these bytes; `l`: texts, each with its end, as a list of pointers; `o`: room of
-// this size, all of which is answered; `b`: room of which as much is answered as the call says that it filled. A call that fails
-// ends the batch, unless its name begins with `?`. The answer is a frame, too: for each call that was made its result, or the
-// negated errno, and its rooms. Numbers are eight bytes, big endian.
+// A batch is a frame whose fields begin with a letter: `c` NAME begins a call, its arguments follow. `i`: a number;
+// `r`: what the call of this number in the batch returned; `s`: these bytes; `l`: texts, each with its end, as a list of
+// pointers; `o`: room of this size, all of which is answered; `b`: room of which as much is answered as the call says
+// that it filled. A call that fails ends the batch, unless its name begins with `?`. The answer is a frame, too: of each
+// call that was made its result, or the negated errno, and its rooms. Numbers are eight bytes, big endian.
 #include "guest.h"
 #include <sys/syscall.h>
 
@@ -96,7 +96,7 @@ static void perform_batch(char *at, char *end, struct bytes *answer) {
   }
 }
 
-// What a child of the agent's does: batches come on its input, answers go to its output, until it becomes another program.
+// What a child does: batches come on its input, answers go to its output, until it becomes another program.
 void perform_calls(void) {
   struct bytes in = {0}, answer = {0};
   int from = fcntl(0, F_DUPFD_CLOEXEC, 100), to = fcntl(1, F_DUPFD_CLOEXEC, 100);

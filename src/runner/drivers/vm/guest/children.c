@@ -1,4 +1,4 @@
-// The agent's children: each does calls for the host, and may become a program by one of them. What it writes goes to the host.
+// The agent's children: each does calls for the host, and may become a program by one. What it writes goes to the host.
 #include "guest.h"
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -11,7 +11,7 @@ struct child {
   struct child *next;
   uint32_t number;
   int pid, ended;
-  char kind;               // `v`: without it there is no machine; `s`: what others write to its output is heard after its end
+  char kind;    // `v`: without it there is no machine; `s`: others may write to its output after its end
 };
 static struct child *children;
 
@@ -34,7 +34,7 @@ static void forget_if_over(struct child *child) {
   struct child **at = &children;
   while (*at != child) at = &(*at)->next;
   *at = child->next;
-  release(&child->pending);
+  free(child->pending.at - child->pending.taken);
   free(child);
 }
 
@@ -64,7 +64,7 @@ static void input_ready(struct source *source) {
   source->wants = child->pending.length > 0 ? POLLOUT : 0;
 }
 
-// `space`: a file that stands for the process identifiers it is to have; `new`; or nothing: the agent's. -1 where that cannot be.
+// `space`: a file that stands for its process identifiers; `new`; or nothing: the agent's. -1 where that cannot be.
 static int fork_into(const char *space) {
   int fd = strchr(space, '/') ? open(space, O_RDONLY | O_CLOEXEC) : -1;
   int failed = fd >= 0 ? setns(fd, CLONE_NEWPID) : *space ? strcmp(space, "new") || unshare(CLONE_NEWPID) : 0;
@@ -120,7 +120,7 @@ void kill_child(uint32_t number) {
   if (child) kill(child->pid, SIGKILL);
 }
 
-// Says how it ended, after all that it wrote before. What others write to its output later belongs to nobody, but where it stays.
+// Says how it ended, after all that it wrote before.
 void child_ended(int pid, int status) {
   struct child *child = find_child(0, pid);
   if (!child) return;

@@ -1,9 +1,9 @@
-// The agent: the first process of a guest. It carries messages between the host and its children, which do what the host asks
-// for, call by call. What is to be done, and in which order, is decided by the host: see agent.ts.
+// The agent: the first process of a guest. It carries messages between the host and its children, which do what the
+// host asks for, call by call. What is to be done, and in which order, is decided by the host: see agent.ts.
 //
-// Messages, both ways: the length of the rest (u32), a child's number (u32), a letter, and more. Numbers are big endian.
+// Messages: the length of the rest (u32), a child's number (u32), a letter, and more. Numbers are big endian.
 //   to the agent: `s` KIND SPACE: start a child (children.c); `i` BYTES: for its input; `k`: kill it
-//   to the host: `s` PROCESS (u32): it has started; `f` ERRNO (u32): it could not; `o` BYTES: it wrote; `x` STATUS (u32): it ended
+//   to the host: `s` PROCESS (u32): it runs; `f` ERRNO (u32): it cannot; `o` BYTES: output; `x` STATUS (u32): it ended
 #pragma once
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,8 +30,7 @@ void put(struct bytes *to, const void *from, size_t length);
 void put_number(struct bytes *to, uint64_t number, int size);
 uint64_t number_at(const char *at, int size);
 void drop(struct bytes *from, size_t length);
-void release(struct bytes *bytes);
-// Whether `from` holds a frame, which is as long as its first four bytes say; then its length with them.
+// The length of the first frame, with the four bytes that say it; 0 where it is not whole.
 size_t whole_frame(const struct bytes *from);
 
 // ---- channel.c: a stream to the host that outlives connections, see channel.ts

@@ -1,4 +1,4 @@
-// The kernel's modules, by an index that the host has made: lines of a pattern and of files in the order in which to load them.
+// The kernel's modules, by an index that the host has made: lines of a pattern and of files, in the order to load.
 #include "guest.h"
 #include <fnmatch.h>
 #include <sys/syscall.h>
@@ -12,18 +12,15 @@ static int load(const char *path) {
 
 // 0 where something of this name was loaded, or had been; 1 where nothing was.
 int load_modules(const char *name) {
-  struct bytes index = {0};
+  FILE *index = fopen("/modules.index", "re");
+  char *line = NULL, *words;
   int result = 1;
-  char buffer[1 << 16];
-  int fd = open("/modules.index", O_RDONLY | O_CLOEXEC);
-  for (ssize_t count; (count = read(fd, buffer, sizeof buffer)) > 0;) put(&index, buffer, count);
-  close(fd);
-  put(&index, "", 1);
-  for (char *lines, *line = strtok_r(index.at, "\n", &lines); line; line = strtok_r(NULL, "\n", &lines)) {
-    char *words, *pattern = strtok_r(line, " ", &words);
-    if (!pattern || fnmatch(pattern, name, 0)) continue;
-    for (char *path; (path = strtok_r(NULL, " ", &words));) result = !load(path);
+  for (size_t room = 0; index && getline(&line, &room, index) > 0;) {
+    char *pattern = strtok_r(line, " \n", &words);
+    if (!pattern || fnmatch(pattern, name, 0) != 0) continue;
+    for (char *path; (path = strtok_r(NULL, " \n", &words));) result = !load(path);
   }
-  release(&index);
+  if (index) fclose(index);
+  free(line);
   return result;
 }

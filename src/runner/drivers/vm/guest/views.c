@@ -1,8 +1,8 @@
-// The views: requests of a FUSE mount go to the host, and what comes from there answers them. A process of its own does this.
+// The views: requests of a FUSE mount go to the host, and what comes from there answers them, in a process of its own.
 #include "guest.h"
 #include <sys/mman.h>
 
-// As linux/fuse.h has it: a request is length (u32), operation (u32), unique (u64) and more; a reply length, error, unique.
+// linux/fuse.h: a request is length (u32), operation (u32), unique (u64) and more; a reply length, error, unique.
 enum { forget = 2, interrupt = 36, batch_forget = 42, longest = (1 << 20) + (1 << 16) };
 
 static struct source device;
