@@ -4,8 +4,8 @@
 // A batch is a frame whose fields begin with a letter: `c` NAME begins a call, its arguments follow. `i`: a number;
 // `r`: what the call of this number in the batch returned; `s`: these bytes; `l`: texts, each with its end, as a list of
 // pointers; `o`: room of this size, all of which is answered; `b`: room of which as much is answered as the call says
-// that it filled. A call that fails ends the batch, unless its name begins with `?`. The answer is a frame, too: of each
-// call that was made its result, or the negated errno, and its rooms. Numbers are eight bytes, big endian.
+// that it filled. A call that fails ends the batch, unless its name begins with `?`. The answer is a frame, too: of
+// each call that was made its result, or the negated errno, and its rooms. Numbers are eight bytes, big endian.
 #include "guest.h"
 #include <sys/syscall.h>
 
