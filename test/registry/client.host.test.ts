@@ -57,7 +57,10 @@ describe('the client of a registry', () => {
     const before = proxy.bytes.received;
     expect(await client.fetchBlob('team/layer', { ...blob, path }, signal)).toBe(true);
     expect(readFileSync(path).equals(blob.bytes)).toBe(true);
-    expect(proxy.bytes.received - before).toBe(blob.sizeBytes);
+    // What a socket held when it broke is lost and came twice; all of it anew would be half a blob more.
+    const again = proxy.bytes.received - before - blob.sizeBytes;
+    expect(again).toBeGreaterThanOrEqual(0);
+    expect(again).toBeLessThan(blob.sizeBytes / 4);
   });
 
   it('tries again what may pass, and nothing else', async () => {
