@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import { isMainThread, workerData } from 'node:worker_threads';
 
 /**
@@ -6,8 +5,6 @@ import { isMainThread, workerData } from 'node:worker_threads';
  * The process ends by SIGKILL only: `process.exit` would wait for the blocked worker.
  */
 if (isMainThread) {
-  // V8's middle compiler takes a tenth of what a server computes that answers a few thousand requests, and those that answer many get the last one.
-  setFlagsFromString('--no-maglev');
   const { relay } = await import('./relay.ts');
   relay(new URL(import.meta.url));
 } else {

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { type Answer, type Command, lineReader, type Opening, toLine } from './messages.ts';
 import { connectionOf, mount, openDevice, raiseReadAhead, startWaker, type Waker } from './session.ts';
@@ -34,6 +35,9 @@ export function relay(program: URL): void {
   worker.on('message', (message: FromWorker) => {
     switch (message.kind) {
       case 'serving': {
+        // V8's middle compiler takes a tenth of what a server computes that answers a few thousand requests, and those that answer many get the
+        // last one. No sooner: what Node has compiled beforehand is for other flags, and starts would take twice as long.
+        setFlagsFromString('--no-maglev');
         const connection = connectionOf(mountpoint);
         if (connection !== null) raiseReadAhead(connection);
         waker = startWaker(mountpoint, end);
