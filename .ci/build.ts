@@ -1,4 +1,5 @@
 import { build } from 'esbuild';
+import { hash } from 'node:crypto';
 import { chmod, cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { compileAgent } from '../src/runner/drivers/vm/compile.ts';
@@ -58,7 +59,16 @@ const layerLater = (name) => { let it; return new Proxy({}, { get: (_, key) => (
 const later =
   /=require\((?="node:(child_process|fs\/promises|worker_threads|stream\/promises|readline\/promises|zlib|http|net|tls)"\))/g;
 const main = await readFile(`${dist}/main.cjs`, 'utf8');
-await writeFile(`${dist}/main.cjs`, main.replace(later, '=layerLater('));
+const program = main.replace(later, '=layerLater(');
+if (/[^\0-\x7f]/.test(program)) throw new Error('dist/main.cjs must be ASCII: it is read as such');
+await writeFile(`${dist}/main.cjs`, program);
+await build({
+  ...common,
+  entryPoints: { boot: 'src/cli/boot.ts' },
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
+  define: { layerProgramDigest: JSON.stringify(hash('sha256', program).slice(0, 16)) },
+});
 await build({
   absWorkingDir: root,
   entryPoints: { layer: 'src/cli/entry.ts' },

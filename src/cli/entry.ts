@@ -5,9 +5,8 @@ var found = Number(process.versions.node.split('.')[0]);
 if (found >= wanted) {
   import('node:module')
     .then(function (node) {
-      keepCompiled(node);
-      // Made of main.ts by the build.
-      node.createRequire(import.meta.url)('./main.cjs');
+      // Made of boot.ts by the build.
+      node.createRequire(import.meta.url)('./boot.cjs');
     })
     .catch(function (problem) {
       console.error(problem);
@@ -15,12 +14,6 @@ if (found >= wanted) {
     });
 } else {
   runWithOwnNode();
-}
-
-/** Node keeps what it makes of these files, in the user's own cache directory, so that the next start is faster. */
-function keepCompiled(node: { enableCompileCache?: (directory: string) => unknown }) {
-  var cache = process.env.XDG_CACHE_HOME || (process.env.HOME && process.env.HOME + '/.cache');
-  if (cache && node.enableCompileCache) node.enableCompileCache(cache + '/layer/compiled');
 }
 
 /** A clone of the project has a Node of its own beside it (its devDependency); elsewhere a person has to install one. */

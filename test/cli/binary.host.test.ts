@@ -1,5 +1,15 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -109,5 +119,51 @@ describe('an old Node', () => {
     const { status, stdout, stderr } = run([old, join(alone, 'dist/layer.js'), 'check'], '/');
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
     expect(stderr).toMatch(/^layer needs Node 24 or newer; this is Node \d+\.\d+\.\d+ \(.*\)\n$/);
+  });
+});
+
+describe('compiled code of earlier runs', () => {
+  /** Some runs of `check`, and the file in which they left code. */
+  function warmed(): { readonly again: () => Ended; readonly file: string; readonly first: Ended } {
+    const cwd = scratch({ Layerfile: 'FROM vm/debian:12\nrun make\n' });
+    const home = scratch();
+    const again = (): Ended => run([layer, 'check'], cwd, { HOME: home });
+    const first = again();
+    const directory = join(home, '.cache/layer/compiled');
+    const [program = ''] = readdirSync(directory);
+    return { again, first, file: join(directory, program, 'check') };
+  }
+
+  test('is kept a few times for each command, and no more', () => {
+    const { again, first, file } = warmed();
+    expect(first.status).toBe(2);
+    const inodes = Array.from({ length: 6 }, () => {
+      expect(again()).toEqual(first);
+      return statSync(file).ino;
+    });
+    expect(new Set(inodes.slice(2)).size).toBe(1);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readdirSync(join(file, '..'))).toEqual(['check']);
+  });
+
+  test.each<[string, (file: string) => void]>([
+    ['a byte is another', (file) => writeFileSync(file, readFileSync(file).fill(0x5a, 4000, 4001))],
+    ['it was cut', (file) => truncateSync(file, 5000)],
+    ['it is empty', (file) => truncateSync(file, 0)],
+    ['others may write it', (file) => chmodSync(file, 0o620)],
+    ['a directory is in its place', (file) => (rmSync(file), mkdirSync(file))],
+  ])('is left alone where %s', (_, spoil) => {
+    const { again, first, file } = warmed();
+    spoil(file);
+    expect(again()).toEqual(first);
+    expect(again()).toEqual(first);
+  });
+
+  test('is not kept of what is no command', () => {
+    const { again, file } = warmed();
+    again();
+    const home = join(file, '../../../../..');
+    expect(run([layer, 'chekc'], '/', { HOME: home }).status).toBe(64);
+    expect(readdirSync(join(file, '..'))).toEqual(['check']);
   });
 });
