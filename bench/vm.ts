@@ -123,11 +123,11 @@ writeManifestOf(repository, manifest, {});
 const port = await connectFuse(fork.machine.fuseStream, { state: null, signal });
 const trees = { repository: manifest };
 const views = serveViewsOverStream({ stream: port.stream, trees, mtime: 'plain', views: [], takeUp: null });
-await views.addView({
+const shows = await views.addView({
   ...{ ordinal: 0, tree: 'repository', sources: [{ path: '' as RepoPath, glob: false }], placement: 'into' },
   ...{ destination: '/app' as GuestPath, ancestors: [] },
 });
-await fork.agent.addView(0, '/app');
+await fork.agent.addView(0, { destination: '/app', shown: (path) => shows.entry(path as GuestPath) });
 await views.cut();
 const fuseMs = await timed(() => fork.run('grep -rc nothing-like-this /app > /dev/null; true'));
 const { requests } = await views.cut();

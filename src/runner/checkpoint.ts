@@ -6,7 +6,8 @@ const usualWorthMs = 20_000;
 
 /**
  * Whether the state after a step becomes a snapshot. Always at a Layerfile's end, before SPLIT, BUTTON and a possible end by SKIP REMAINING IF,
- * after RUN REPEATABLE and where CHECKPOINT follows; never else once CHECKPOINT disabled stands; otherwise where it is cheap or the work since the last one is worth it.
+ * after RUN REPEATABLE and where CHECKPOINT follows; never else once CHECKPOINT disabled stands; otherwise before RUN REPEATABLE, and where it is cheap or the work since
+ * the last one is worth it.
  */
 export function wantsSnapshot({
   chain,
@@ -39,5 +40,7 @@ export function wantsSnapshot({
   const sinceRun = before.slice(before.findLastIndex(({ step }) => step.kind === 'run') + 1);
   const copied =
     later.step.kind === 'run' && sinceRun.some(({ step }) => step.kind === 'copy' || step.kind === 'clone');
-  return cheap || sinceLastMs >= worthMs || (copied && worthMs < usualWorthMs);
+  // Without a state before it, it could never go on from what it left.
+  const repeatable = later.step.kind === 'run' && later.step.mode === 'repeatable';
+  return cheap || repeatable || sinceLastMs >= worthMs || (copied && worthMs < usualWorthMs);
 }

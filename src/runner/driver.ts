@@ -1,4 +1,5 @@
 import type { GuestPath } from '../host.ts';
+import type { Pruning } from './store.ts';
 import type { Observation, ViewSpec } from './view/view.ts';
 
 /** Something that can run machines. Contract only; drivers are siblings and never import each other. */
@@ -63,6 +64,11 @@ export interface MachineSpec {
   readonly directorySeconds?: number | null;
   readonly memoryBytes: number | null;
   readonly network: 'outward' | 'none';
+  /**
+   * The stack is what a step has left that now goes on from there, on other files (RUN REPEATABLE): what was written since `setApart` at paths of views is
+   * taken back as `prune` says. Rejects with `StateUnusable` where that cannot be. Only where the driver has `setApart`.
+   */
+  readonly again?: { readonly prune: Pruning };
   /** How many machines this run begins from this very stack, where that is known: the copies of a SPLIT. */
   readonly forks?: number;
   /** An empty directory on the store's file system, the machine's own: uppers and scratch live there. */
@@ -170,6 +176,11 @@ export interface Machine extends AsyncDisposable {
    * its content is copied in, and is the machine's own.
    */
   addLayer(directory: string, at: GuestPath): Promise<void>;
+  /**
+   * To be called before a step that may go on from what it leaves (`MachineSpec.again`): what is written from now on is told apart from what was. Where it cannot
+   * be, a machine says so when it is to go on from there. Null where all that a step writes is layers of its own.
+   */
+  readonly setApart: (() => Promise<void>) | null;
   /**
    * Copies what the machine shows at a path into `directory`, which exists and is empty, with owners, modes, links and xattrs: a directory's content,
    * or a file under its own name. What it was; null where nothing is.

@@ -4,7 +4,7 @@ import type { RunContext } from './context.ts';
 import { StateUnusable, type Machine, type MachineSpec, type StackEntry } from './driver.ts';
 import { isWorking } from './instruction.ts';
 import type { Position } from './position.ts';
-import type { StartState } from './repeat.ts';
+import { startsAnew, type StartState } from './repeat.ts';
 import { directorySeconds, freshNs, withDirectorySeconds } from './directory-time.ts';
 import type { MtimeTable } from './store.ts';
 import { mountedVolumes, renewVolumes, savedVolumes, tablesOf } from './volumes.ts';
@@ -27,6 +27,8 @@ export interface OpenMachine {
   readonly aws: { variables: Readonly<Record<string, string>> };
   /** The first RUN BACKGROUND that was started again; null where none was. */
   readonly restartedAt: number | null;
+  /** What a RUN REPEATABLE that comes next goes on from. */
+  readonly begin: StartState | null;
   /** The times that files show, by tree; null in plain mode. */
   mtimes: MtimeTable | null;
   /** Tells the machine of a tree that has become known since it was booted. */
@@ -70,7 +72,9 @@ export async function openMachine(
   const lacking = await ports.store.load(from.data, signal);
   if (lacking !== null) return { kind: 'again', before: from.next - 1, note: null, reason: lacking };
   const persistent = chain.persistentFrom < chain.steps.length;
-  const stack = await renewVolumes(currentViews(from.data.stack, from), context);
+  const again = start?.again ?? null;
+  const below = again === null || start === null ? from.data : start.data;
+  const stack = await renewVolumes(currentViews(below.stack, from), context);
   const saved = isCacheAhead(from.next, chain) ? await savedVolumes(context) : [];
   const volumes = persistent ? [...(await mountedVolumes(stack, context)), ...saved] : [];
   const ofVolumes = tablesOf(volumes);
@@ -95,9 +99,13 @@ export async function openMachine(
     directorySeconds: persistent ? seconds : null,
     memoryBytes: cappedMemory(context),
     network: ports.network,
-    forks: forksAt(from, chain),
+    ...(again === null ? { forks: forksAt(from, chain) } : { again }),
     directory: await ports.store.directory(),
   });
+  if ('unusable' in booted && again !== null) {
+    startsAnew(booted.unusable, context);
+    return openMachine(trail, context);
+  }
   if ('unusable' in booted) return { kind: 'again', before: from.next - 1, note: null, reason: booted.unusable };
   const { machine } = booted;
   try {
@@ -109,6 +117,7 @@ export async function openMachine(
       emit({ kind: 'machineReady', runner, durationMs: ports.clock.now() - began });
       const opened: OpenMachine = {
         ...{ kind: 'open', machine, bench, aws, restartedAt: restarted.first, mtimes: manifests.mtimes },
+        begin: start,
         async learn(tree) {
           if (manifests.files[tree] !== undefined) return;
           const now = await read();
@@ -136,6 +145,7 @@ async function bootOrNot(
     return { machine: await ports.driver.boot(spec, signal) };
   } catch (error) {
     if (!(error instanceof StateUnusable) || spec.stack.length === 0) throw error;
+    if (spec.again !== undefined) return { unusable: error.message };
     return { unusable: `an earlier snapshot cannot be used: ${error.message}` };
   }
 }

@@ -11,7 +11,7 @@ import { keyStep, secretsInForce } from './lookup.ts';
 import { stepName } from './names.ts';
 import type { Position } from './position.ts';
 import { record } from './record.ts';
-import { continueFrom, inherited, startStateOf, union, type StartState } from './repeat.ts';
+import { continueFrom, inherited, startsAnew, startStateOf, union, type StartState } from './repeat.ts';
 import { goingBack, isCacheAhead, openMachine, type GoBack, type OpenMachine } from './restore.ts';
 import type { InstanceId, MtimeTable, SnapshotData } from './store.ts';
 import type { Claims } from './sharing.ts';
@@ -79,7 +79,7 @@ async function sessionInSlot(start: SessionStart, slot: { release: () => void })
     context.emit({ kind: 'machineWoken', runner: context.runner, durationMs: clock.now() - beganMs });
   await using machine = opened.machine;
   // The very object, not a copy: it learns of trees.
-  return await work(start, Object.assign(opened, { machine, slot, begin, begins: start.trail.at(-1)?.next ?? 0 }));
+  return await work(start, Object.assign(opened, { machine, slot, begins: start.trail.at(-1)?.next ?? 0 }));
 }
 
 /** Where the first step to run is a RUN REPEATABLE: what it can go on from. */
@@ -92,8 +92,7 @@ async function startState({ trail, context }: SessionStart): Promise<StartState 
 }
 
 interface Machinery extends Omit<OpenMachine, 'kind'> {
-  readonly begin: StartState | null;
-  /** Index of the step it is for. */
+  /** Index of the step that `begin` is for. */
   readonly begins: number;
   readonly slot: { release: () => void };
 }
@@ -240,9 +239,7 @@ async function oneStep(
     return { kind: 'failed', exit: { kind: 'exited', code: 1 }, why: keyed.wrong, tail: '', kept: null, again: false };
   claims.take(keyed.key);
   if (keyed.instruction.kind === 'clone' && keyed.tree !== null) await machinery.learn(keyed.tree);
-  // A layer cannot be put under running processes: then it is a plain run.
-  const begin = chainStep.index === machinery.begins && !bench.busy ? machinery.begin : null;
-  if (begin !== null) await continueFrom(begin, { position, machine, context });
+  const begin = await beginAt(chainStep, { position, context, machinery });
   const worked = await workStep(keyed, { chainStep, position, bench, context, aws });
   if (worked.kind === 'failed') {
     const durationMs = ports.clock.now() - beganMs;
@@ -296,6 +293,29 @@ async function oneStep(
       found: false,
     },
   };
+}
+
+/** Makes ready what a step goes on from; null where it runs from the state before it. */
+async function beginAt(
+  { index, step }: ChainStep,
+  {
+    position,
+    context,
+    machinery: { begin, begins, bench, machine },
+  }: { readonly position: Position; readonly context: RunContext; readonly machinery: Machinery },
+): Promise<StartState | null> {
+  if (step.kind !== 'run' || step.mode !== 'repeatable') return null;
+  if (begin === null || index !== begins) {
+    await machine.setApart?.();
+    return null;
+  }
+  if (begin.again !== null) return begin;
+  if (bench.busy) {
+    startsAnew('on the sandbox nothing can be put under what RUN BACKGROUND has started', context);
+    return null;
+  }
+  await continueFrom(begin, { position, machine, context });
+  return begin;
 }
 
 async function endStep(

@@ -4,9 +4,9 @@ import { encodeName } from '../view/names.ts';
 import type { View } from '../view/view.ts';
 import type { FileBytes } from './file-bytes.ts';
 import { childPath, inodeBelow, type Node, NodeTable } from './nodes.ts';
-import { initFlags, type Request } from './protocol.ts';
+import { initFlags, type Request, rootNode } from './protocol.ts';
 import { type Cut, Recorder } from './recorder.ts';
-import { type ViewTable, saveTable, takeUpTable, type StaleName } from './table.ts';
+import { retireTable, type ViewTable, saveTable, takeUpTable, type StaleName } from './table.ts';
 import {
   absentReply,
   appendDirectoryEntry,
@@ -60,18 +60,21 @@ export class ViewFileSystem {
   readonly #files: FileBytes;
   readonly #mtime: 'plain' | 'persistent';
   readonly #directoryTime: Timestamp | null;
+  readonly #directoryTimesTell: boolean;
   /** Directories read last: what their names are and how far, so that a directory is not listed anew for each piece of it. */
   readonly #listings = new Map<Node, readonly string[]>();
   #requests = 0;
   #refused: string | null = null;
 
-  /** `directorySeconds`: see `ViewServerSpec`. */
+  /** `directorySeconds`: see `ViewServerSpec`; `directoryTimes: 'tell'` where they are shown so, but not so in all of the machine. */
   constructor(options: {
     readonly files: FileBytes;
     readonly mtime: 'plain' | 'persistent';
     readonly directorySeconds?: number | null;
+    readonly directoryTimes?: 'tell' | 'hide';
   }) {
-    const { directorySeconds = null } = options;
+    const { directorySeconds = null, directoryTimes = 'hide' } = options;
+    this.#directoryTimesTell = directorySeconds === null || directoryTimes === 'tell';
     this.#files = options.files;
     this.#mtime = options.mtime;
     this.#directoryTime = directorySeconds === null ? null : { seconds: directorySeconds, nanoseconds: 0 };
@@ -94,9 +97,14 @@ export class ViewFileSystem {
     return takeUpTable(table, { nodes: this.#nodes, views, timeOf: (node) => this.#timeNs(node) });
   }
 
-  /** Serves a view as the directory `<ordinal>` of the root. */
-  addView(view: View, tree: FrozenTree): void {
-    this.#nodes.addView({ view, tree });
+  /** Goes on behind another server, of which nothing is shown any more; what to call views in the root, or null where the table is damaged. */
+  retire(table: ViewTable): ((ordinal: number) => string) | null {
+    return retireTable(table, this.#nodes);
+  }
+
+  /** Serves a view as a directory of the root, `<ordinal>` where it is not told otherwise. */
+  addView(view: View, tree: FrozenTree, name?: string): void {
+    this.#nodes.addView({ view, tree }, name);
   }
 
   cut(): CountedCut {
@@ -276,6 +284,9 @@ export class ViewFileSystem {
   #node(request: Request): Node {
     const node = this.#nodes.node(request.node);
     if (node === null) throw new Error(`the kernel named node ${request.node}, which does not exist`);
+    if (node.served === null && node.id !== rootNode) {
+      throw new Error('the machine still uses files as an earlier run had them');
+    }
     return node;
   }
 
@@ -286,7 +297,7 @@ export class ViewFileSystem {
   #sawAttributes(node: Node): void {
     const { entry } = node;
     if (entry === null) return;
-    const timeless = this.#mtime === 'plain' || (entry.kind === 'directory' && this.#directoryTime !== null);
+    const timeless = this.#mtime === 'plain' || (entry.kind === 'directory' && !this.#directoryTimesTell);
     if (timeless) this.#recorder.saw(node, 'attributes');
     else if (entry.kind === 'file') this.#recorder.saw(node, 'content');
     else this.#recorder.saw(node, entry.kind === 'directory' ? 'listing' : 'link');

@@ -9,15 +9,15 @@ export interface ServedView {
   readonly tree: FrozenTree;
 }
 
-/** What a nodeid stands for: the mount's root, or one path of one view. */
+/** What a nodeid stands for: the mount's root, one path of one view, or what a view once showed that is shown no more. */
 export interface Node {
   /** The nodeid: the row in the table, never used for anything else. */
   readonly id: number;
   readonly parent: Node | null;
-  /** Null at the mount's root only. */
+  /** Null at the mount's root, and for what is shown no more. */
   readonly served: ServedView | null;
   readonly path: GuestPath;
-  /** Null at the mount's root only. */
+  /** Null where `served` is. */
   readonly entry: ViewEntry | null;
   /** The same for a path in every run: names a file to programs that print or compare inode numbers. */
   readonly inode: number;
@@ -63,15 +63,28 @@ export class NodeTable {
     this.#rows = [this.#root];
   }
 
-  /** Makes a view the directory `<ordinal>` of the mount's root. An ordinal is given once. */
-  addView(served: ServedView): void {
-    const { ordinal, destination } = served.view.spec;
-    const name = String(ordinal);
+  /** Makes a view a directory of the mount's root. A name is given once. */
+  addView(served: ServedView, name = String(served.view.spec.ordinal)): void {
+    const { destination } = served.view.spec;
     if (this.#root.children?.has(name)) throw new Error(`view ${name} is already served`);
     const path = '/' as GuestPath;
     const entry = served.view.entry(path);
     if (entry === null) throw new Error(`view ${name} has no root`);
     this.#append(this.#root, name, { served, path, entry, observed: destination === '/' });
+  }
+
+  /** Takes up a nodeid whose view is shown no more: nobody may ask for it. */
+  addRetired(): void {
+    const path = '/' as GuestPath;
+    const facts = { served: null, path, entry: null, inode: 0, hash: hashOfView(null), observed: false };
+    const id = rootNode + this.#rows.length;
+    this.#rows.push({ id, parent: this.#root, ...facts, seen: 0, absent: null, children: null });
+  }
+
+  /** The name of a view in the mount's root. */
+  nameOf(view: Node): string {
+    for (const [name, node] of this.#root.children ?? []) if (node === view) return name;
+    return '';
   }
 
   node(id: number): Node | null {

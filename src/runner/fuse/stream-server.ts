@@ -4,13 +4,14 @@ import type { Duplex } from 'node:stream';
 import { loadManifest } from '../view/manifest.ts';
 import { openView } from '../view/open.ts';
 import type { FrozenTree } from '../view/tree.ts';
-import type { ViewEntry, ViewSpec } from '../view/view.ts';
+import type { View, ViewSpec } from '../view/view.ts';
 import { FileBytes } from './file-bytes.ts';
 import { replyBufferBytes, ViewFileSystem } from './file-system.ts';
 import { forgetName } from './notifications.ts';
 import { decodeRequest, requestHeaderBytes } from './protocol.ts';
 import type { ServedView } from './nodes.ts';
 import { ViewServerLost } from './start.ts';
+import { ordinalsIn } from './table.ts';
 import type { SavedViews, StreamViewServer, StreamViewServerSpec } from './view-server.ts';
 
 /** No request that this server understands is longer: it is a header, a few numbers and at most two names. */
@@ -43,6 +44,7 @@ class ViewsOverStream implements StreamViewServer {
   readonly #fileSystem: ViewFileSystem;
   readonly #trees = new Map<string, FrozenTree>();
   readonly #ordinals = new Set<number>();
+  readonly #names = new Map<number, string>();
   readonly #reply = Buffer.alloc(replyBufferBytes);
   #pending: Buffer[] = [];
   #pendingBytes = 0;
@@ -50,16 +52,20 @@ class ViewsOverStream implements StreamViewServer {
   #failure: string | null = null;
   #sent = 0;
 
-  constructor({ stream, trees, mtime, views, takeUp }: StreamViewServerSpec) {
+  constructor({ stream, trees, mtime, views, takeUp, renew }: StreamViewServerSpec) {
     this.#stream = stream;
-    this.#fileSystem = new ViewFileSystem({ files: new FileBytes(), mtime });
+    const { directorySeconds = null } = renew ?? {};
+    this.#fileSystem = new ViewFileSystem({ files: new FileBytes(), mtime, directorySeconds, directoryTimes: 'tell' });
     for (const [name, manifest] of Object.entries(trees)) this.#load(name, manifest);
     const served = views.map((view) => this.#open(view));
-    const notices = takeUp === null ? [] : this.#takeUp(takeUp, served);
+    const called = takeUp === null || renew === undefined ? String : this.#retire(takeUp);
+    const notices = takeUp === null || renew !== undefined ? [] : this.#takeUp(takeUp, served);
     for (const { view, tree } of served) {
       if (this.#ordinals.has(view.spec.ordinal)) continue;
-      this.#ordinals.add(view.spec.ordinal);
-      this.#fileSystem.addView(view, tree);
+      const { ordinal } = view.spec;
+      this.#ordinals.add(ordinal);
+      this.#names.set(ordinal, called(ordinal));
+      this.#fileSystem.addView(view, tree, called(ordinal));
     }
     // What the guest had sent and nobody had answered comes first.
     if (takeUp !== null) this.#keep(Buffer.from(takeUp.pending, 'base64'));
@@ -83,12 +89,16 @@ class ViewsOverStream implements StreamViewServer {
     this.#load(name, manifest);
   }
 
-  async addView(spec: ViewSpec): Promise<ViewEntry['kind'] | null> {
+  async addView(spec: ViewSpec): Promise<View> {
     const { view, tree } = this.#open(spec);
     if (this.#ordinals.has(spec.ordinal)) throw new Error(`view ${spec.ordinal} is already served`);
     this.#ordinals.add(spec.ordinal);
     this.#fileSystem.addView(view, tree);
-    return view.entry(spec.destination)?.kind ?? null;
+    return view;
+  }
+
+  nameOf(ordinal: number): string {
+    return this.#names.get(ordinal) ?? String(ordinal);
   }
 
   async cut(): ReturnType<StreamViewServer['cut']> {
@@ -132,8 +142,14 @@ class ViewsOverStream implements StreamViewServer {
   #takeUp(saved: SavedViews, views: readonly ServedView[]): readonly Buffer[] {
     const found = this.#fileSystem.takeUp(saved.table, views);
     if ('wrong' in found) throw new ViewsUnusable(found.wrong);
-    for (const [parent, name] of saved.table.rows.slice(1)) if (parent === 0) this.#ordinals.add(Number(name));
+    for (const ordinal of ordinalsIn(saved.table)) this.#ordinals.add(ordinal);
     return found.stale.map(forgetName);
+  }
+
+  #retire(saved: SavedViews): (ordinal: number) => string {
+    const called = this.#fileSystem.retire(saved.table);
+    if (called === null) throw new ViewsUnusable('its table of views is damaged');
+    return called;
   }
 
   readonly #take = (chunk: Buffer): void => {

@@ -15,6 +15,9 @@ import { rootNode } from './protocol.ts';
  *
  * One thing a reply says beyond what it is recorded for: LOOKUP carries the size (and time) of a file of which only kind and mode count as seen. The
  * kernel does not trust them for a stat, but keeps the size as the limit of mappings. Where they are others today it is told to forget the name.
+ *
+ * Where a machine goes on although its observations no longer hold (RUN REPEATABLE), nothing of this is so: every view is shown anew, under another name
+ * of the mount's root, and the rows of before are only kept so that no nodeid stands for two things.
  */
 export interface ViewTable {
   readonly format: 1;
@@ -28,6 +31,7 @@ type SavedRow = readonly [
   /** Index of the parent's row; the mount's root is its own. */
   parent: number,
   name: string,
+  /** Null for what is shown no more, and at the root. */
   kind: 'file' | 'directory' | 'link' | null,
   mode: number,
   sizeBytes: number,
@@ -55,7 +59,7 @@ export function saveTable(
 ): ViewTable {
   const rows = nodes.rows.map((node): SavedRow => {
     const { parent, entry } = node;
-    const name = parent === null ? '' : nameIn(node);
+    const name = parent === null || entry === null ? '' : nameIn(node, nodes);
     return [
       ...([(parent?.id ?? rootNode) - rootNode, name, entry?.kind ?? null, entry?.mode ?? 0] as const),
       ...([entry?.sizeBytes ?? 0, String(timeOf(node) ?? ''), node.seen, [...(node.absent ?? [])]] as const),
@@ -86,12 +90,16 @@ export function takeUpTable(
   for (const [index, row] of table.rows.entries()) {
     const [parentIndex, name, kind, mode, sizeBytes, time, seen, absent] = row;
     if (index === 0) continue;
+    if (kind === null) {
+      nodes.addRetired();
+      continue;
+    }
     const parent = nodes.node(parentIndex + rootNode);
     if (parent === null) return { wrong: 'its table of views is damaged' };
     if (parent.id === rootNode) {
-      const served = byOrdinal.get(name);
+      const served = byOrdinal.get(String(ordinalOf(name)));
       if (served === undefined) return { wrong: `it shows a view ${name} that this run has not` };
-      nodes.addView(served);
+      nodes.addView(served, name);
     }
     const node = nodes.child(parent, name);
     if (node === null) return { wrong: `it knows ${pathOf(parent, name)}, which is not there` };
@@ -109,8 +117,30 @@ export function takeUpTable(
   return { stale };
 }
 
-function nameIn(node: Node): string {
-  if (node.parent?.id === rootNode) return String(node.served?.view.spec.ordinal ?? '');
+/** Which view a directory of the mount's root shows. */
+export function ordinalOf(name: string): number {
+  return Number(name.split('.')[0]);
+}
+
+/** Ordinals of the views that a table shows. */
+export function ordinalsIn(table: ViewTable): readonly number[] {
+  return table.rows
+    .slice(1)
+    .flatMap(([parent, name, kind]) => (parent === 0 && kind !== null ? [ordinalOf(name)] : []));
+}
+
+/**
+ * Fills an empty table with rows that stand for nothing any more, one for each of a saved one; what to call the views that are shown from now on: by
+ * names of the mount's root that no kernel knows. Null where the table is damaged.
+ */
+export function retireTable(table: ViewTable, nodes: NodeTable): ((ordinal: number) => string) | null {
+  if (!isTable(table)) return null;
+  for (const _ of table.rows.slice(1)) nodes.addRetired();
+  return (ordinal) => `${ordinal}.${table.rows.length}`;
+}
+
+function nameIn(node: Node, nodes: NodeTable): string {
+  if (node.parent?.id === rootNode) return nodes.nameOf(node);
   return node.path.slice(node.path.lastIndexOf('/') + 1);
 }
 

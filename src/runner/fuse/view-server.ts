@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { GuestPath } from '../../host.ts';
-import type { Observation, ViewEntry, ViewSpec } from '../view/view.ts';
+import type { Observation, View, ViewSpec } from '../view/view.ts';
 import type { ViewTable } from './table.ts';
 
 /** How a view server is started. One a machine, one mount each, never reused. */
@@ -53,6 +53,11 @@ export interface StreamViewServerSpec extends Pick<ViewServerSpec, 'trees' | 'mt
   readonly views: readonly ViewSpec[];
   /** Where another server stood when the machine's memory was saved; null for a kernel that has just mounted. */
   readonly takeUp: SavedViews | null;
+  /**
+   * What is taken up showed other files, and no process uses it any more: each view is shown anew, by another name (`nameOf`), and directories show this
+   * time, seconds since 1970, if any. A stat of one counts as its listing all the same.
+   */
+  readonly renew?: { readonly directorySeconds: number | null };
 }
 
 /** What of a view server goes into a snapshot of the memory of its machine. JSON. */
@@ -64,8 +69,10 @@ export interface SavedViews {
 
 /** A view server whose kernel is saved and goes on elsewhere. */
 export interface StreamViewServer extends Omit<ViewServer, 'addView'> {
-  /** What the view has at its destination; null where nothing. */
-  addView(spec: ViewSpec): Promise<ViewEntry['kind'] | null>;
+  /** The view that is served from now on. */
+  addView(spec: ViewSpec): Promise<View>;
+  /** The directory of the mount that shows a view. */
+  nameOf(ordinal: number): string;
   /** From now on what arrives waits: so that no reply is on its way while the machine stands still. */
   hold(): void;
   resume(): void;

@@ -146,6 +146,7 @@ function bootFake(spec: MachineSpec, host: FakeHost): Machine {
 
   return {
     hibernate: null,
+    setApart: null,
     exec,
     async start(command, output): Promise<BackgroundProcess> {
       up += 1;

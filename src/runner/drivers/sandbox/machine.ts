@@ -33,6 +33,7 @@ interface Launch {
 /** A machine of namespaces on an overlay. */
 export class SandboxMachine implements Machine {
   readonly hibernate = null;
+  readonly setApart = null;
   readonly #agent: Agent;
   readonly #root: Root;
   readonly #cgroups: MachineCgroups;

@@ -31,7 +31,9 @@ import { Jobs } from './jobs.ts';
 import type { Launch } from './launching.ts';
 import { enterMachine, namespacesFor } from './namespaces.ts';
 import type { Session } from './session.ts';
-import type { ViewMounts } from './view-mounts.ts';
+import type { Renewal } from './own-writes.ts';
+import { renewMounts, setApart } from './own-writes.ts';
+import type { Shown, ViewMounts } from './view-mounts.ts';
 import { mountView } from './view-mounts.ts';
 
 export type { Ended, Job, TerminalJob } from './jobs.ts';
@@ -281,14 +283,34 @@ export class GuestAgent {
    * overlay mount, under which what was written before stays in sight; `copied` where processes use the directory, or it is `/`: then its files were
    * copied in, so read, and what the view served shows as read.
    */
-  async addView(ordinal: number, destination: Field): Promise<'mounted' | 'copied'> {
+  async addView(
+    ordinal: number,
+    { destination, shown }: { readonly destination: Field; readonly shown: Shown },
+  ): Promise<'mounted' | 'copied'> {
     using session = this.#session();
     const { how, known } = await mountView(session, {
       ...{ known: this.#views, namespaces: await namespacesFor(session, this.#init), init: this.#init },
-      ...{ ordinal, destination: bytesAsText(destination) },
+      ...{ ordinal, destination: bytesAsText(destination), shown },
     });
     this.#views = known;
     return how;
+  }
+
+  /** From now on what is written over the views is told apart from what was. In a frozen machine; where it cannot be, `renewViews` says why. */
+  async setApart(): Promise<void> {
+    using session = this.#session();
+    const namespaces = await namespacesFor(session, this.#init);
+    this.#views = await setApart(session, { known: this.#views, namespaces, init: this.#init });
+  }
+
+  /** Has a frozen machine show other files where its views lie; why it cannot, or null. */
+  async renewViews(renewal: Renewal): Promise<string | null> {
+    using session = this.#session();
+    const namespaces = await namespacesFor(session, this.#init);
+    const found = await renewMounts(session, { known: this.#views, namespaces, init: this.#init, renewal });
+    if ('why' in found) return found.why;
+    this.#views = found.known;
+    return null;
   }
 
   /** Connects to a TCP port on the machine's loopback. Rejects with `MachineRefused` where nothing listens. */

@@ -217,6 +217,7 @@ export const open = {
   replace: O_WRONLY | O_CREAT | O_TRUNC | closeOnExec,
   create: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | closeOnExec,
   place: pathOnly | O_DIRECTORY | closeOnExec,
+  placeNoLink: pathOnly | O_DIRECTORY | O_NOFOLLOW | closeOnExec,
 } as const;
 
 /** What one piece of a file or a listing is at most. */

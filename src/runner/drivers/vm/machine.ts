@@ -170,10 +170,12 @@ export class VmMachine implements Machine {
   }
 
   async addView(view: ViewSpec): Promise<void> {
-    const kind = await this.#views.addView(view);
+    const shows = await this.#views.addView(view);
     // Only a directory can be mounted over, so that nobody has read what is copied: for a file that is the one it lies in.
-    const at = kind === 'directory' ? view.destination : dirname(view.destination);
-    await this.#alive(() => this.#agent.addView(view.ordinal, encodeName(at)));
+    const isDirectory = shows.entry(view.destination)?.kind === 'directory';
+    const at = isDirectory ? view.destination : dirname(view.destination);
+    const shown = (path: string) => shows.entry(decodeName(Buffer.from(path, 'latin1')) as GuestPath);
+    await this.#alive(() => this.#agent.addView(view.ordinal, { destination: encodeName(at), shown }));
     this.#stack = [...this.#stack, { kind: 'view', view }];
   }
 
@@ -187,6 +189,17 @@ export class VmMachine implements Machine {
     });
     this.#stack = [...this.#stack, { kind: 'layer', directory, at }];
   }
+
+  readonly setApart = async (): Promise<void> => {
+    await this.#alive(async () => {
+      await this.#agent.freeze();
+      try {
+        await this.#agent.setApart();
+      } finally {
+        await this.#agent.thaw();
+      }
+    });
+  };
 
   async copyOut(path: GuestPath, directory: string): ReturnType<Machine['copyOut']> {
     return this.#alive(async () => {

@@ -3,7 +3,7 @@ import type { Call } from './calls.ts';
 import { attempt, atWorkingDirectory as here, call, closeOnExec, open } from './calls.ts';
 import type { Namespaces } from './namespaces.ts';
 import { findPlace, makeGuestDirectory, removeGuestTree } from './guest-files.ts';
-import { statCall, statOf } from './guest-stat.ts';
+import { statCall, statOf, type GuestStat } from './guest-stat.ts';
 import type { Session } from './session.ts';
 import { copyGuestTree } from './tree-copy.ts';
 import { isWithin, mustBeCopied } from './view-places.ts';
@@ -20,13 +20,21 @@ export interface ViewMounts {
   readonly mounts: readonly ViewMount[];
   /** How many directories were made for them. */
   readonly made: number;
+  /** Destinations of views that were copied in. */
+  readonly copied?: readonly string[];
+  /** Whether what a step writes over the views is told apart from what was written before it: `null`, or why not. */
+  readonly mingled?: string | null;
 }
 
-const viewsRoot = '/views';
+/** What a view shows at a path, as the host knows it: a stat in the guest would count as one of the machine's. */
+export type Shown = (path: string) => (Pick<GuestStat, 'mode' | 'uid' | 'gid'> & { readonly kind: string }) | null;
+
+export const viewsRoot = '/views';
 const openTreeClone = 1;
 const fromDescriptor = 4;
 const detach = 2;
 const noDevices = 4;
+const notDirectory = 20;
 /** mount(2) takes a page, which ends in a zero. */
 const mostOptionBytes = 4095;
 
@@ -42,23 +50,30 @@ export async function mountView(
     readonly init: number;
     readonly ordinal: number;
     readonly destination: string;
+    readonly shown: Shown;
   },
 ): Promise<{ readonly how: 'mounted' | 'copied'; readonly known: ViewMounts }> {
-  const { known, namespaces, init, ordinal, destination } = given;
+  const { known, namespaces, init, ordinal, destination, shown } = given;
   const view = `${viewsRoot}/${ordinal}`;
-  const [there, top] = await session.run([statCall(view), statCall(`${view}${destination}`)]);
-  if (statOf(there) === null) throw new MachineRefused('the view is not there');
+  if (!(await isDirectory(session, view))) throw new MachineRefused('the view is not there');
   const destinations = known.mounts.map((mount) => mount.destination);
-  if (statOf(top)?.kind !== 'directory' || (await mustBeCopied(session, { destination, destinations, init }))) {
+  if (shown(destination)?.kind !== 'directory' || (await mustBeCopied(session, { destination, destinations, init }))) {
     await copyGuestTree(session, { from: view, to: '/', namespaces });
-    return { how: 'copied', known };
+    return { how: 'copied', known: { ...known, copied: [...(known.copied ?? []), destination] } };
   }
   await namespaces.enterMounts(session);
   await makeRoom(session, destination);
   await namespaces.leaveMounts(session);
   const mounting = new Mounting(session, { known, namespaces });
-  await mounting.add(view, destination);
+  await mounting.add({ view, destination, shown });
   return { how: 'mounted', known: mounting.known };
+}
+
+/** Whether a path is a directory; of a view nothing more is seen by it. */
+async function isDirectory(session: Session, path: string): Promise<boolean> {
+  const fd = (await session.run([attempt('openat', here, path, open.placeNoLink, 0)]))[0]?.value ?? -1;
+  if (fd >= 0) session.close(fd);
+  return fd >= 0;
 }
 
 async function makeRoom(session: Session, destination: string): Promise<void> {
@@ -68,9 +83,11 @@ async function makeRoom(session: Session, destination: string): Promise<void> {
   await makeGuestDirectory(session, place, { mode: 0o775, uid: 0, gid: 0 });
 }
 
-class Mounting {
+/** Puts the mounts of views, and takes them off. */
+export class Mounting {
   readonly #session: Session;
   readonly #namespaces: Namespaces;
+  readonly #known: ViewMounts;
   #mounts: readonly ViewMount[];
   #made: number;
 
@@ -80,41 +97,73 @@ class Mounting {
   ) {
     this.#session = session;
     this.#namespaces = namespaces;
+    this.#known = known;
     this.#mounts = known.mounts;
     this.#made = known.made;
   }
 
   get known(): ViewMounts {
-    return { mounts: this.#mounts, made: this.#made };
+    return { ...this.#known, mounts: this.#mounts, made: this.#made };
   }
 
-  async add(view: string, destination: string): Promise<void> {
+  async add({
+    view,
+    destination,
+    shown,
+  }: {
+    readonly view: string;
+    readonly destination: string;
+    readonly shown: Shown;
+  }): Promise<void> {
     const before = this.#mounts;
     const same = before.find((mount) => mount.destination === destination);
     const above = before
       .filter((mount) => mount !== same && isWithin(destination, mount.destination))
       .sort((a, b) => b.destination.length - a.destination.length)[0];
     const below = before.filter((mount) => isWithin(mount.destination, destination));
-    for (const mount of below) await this.#takeOff(mount);
+    for (const mount of below) await this.#takeOff(mount, detach);
     const lower =
       same?.layers ?? (above ? await this.#partsOf(above, destination) : [await this.#original(destination)]);
-    await this.#put(destination, [`${view}${destination}`, ...lower]);
+    await this.#put({ destination, layers: [`${view}${destination}`, ...lower], top: shown(destination) });
     // What lay below comes back over it, the outer before the inner, with what the view has there on top.
     const inner = below.filter((mount) => mount !== same).sort((a, b) => a.destination.length - b.destination.length);
     for (const mount of inner) {
       const path = `${view}${mount.destination}`;
-      const [found] = await this.#session.run([statCall(path)]);
-      const stat = statOf(found);
-      if (stat !== null && stat.kind !== 'directory') continue;
-      await this.#put(mount.destination, stat === null ? mount.layers : [path, ...mount.layers]);
+      const top = shown(mount.destination);
+      // Whatever is there, and that nothing is, has been looked at: the layers stand on it.
+      const there = await isDirectory(this.#session, path);
+      if (top !== null && top.kind !== 'directory') continue;
+      const layers = there ? [path, ...mount.layers] : mount.layers;
+      await this.#put({ destination: mount.destination, layers, top: top ?? (await this.#statOf(mount.layers[0])) });
     }
   }
 
-  async #takeOff(mount: ViewMount): Promise<void> {
+  /** Takes all mounts off that nobody uses; false where one is in use, and then all are there as before. */
+  async takeOffAll(): Promise<boolean> {
+    const mounts = inwards(this.#mounts);
+    for (const [n, mount] of mounts.toReversed().entries()) {
+      if (await this.#takeOff(mount, 0)) continue;
+      for (const one of mounts.slice(mounts.length - n)) await this.putBack(one);
+      return false;
+    }
+    return true;
+  }
+
+  /** Puts a mount where it was, with layers of its own to write to, or (without `onto`) what it wrote to. */
+  async putBack(mount: ViewMount, onto?: 'new'): Promise<void> {
+    const { destination, layers } = mount;
+    const [upper = '', ...lower] = layers;
+    const top = await this.#statOf(upper);
+    if (onto === 'new') await this.#put({ destination, layers, top });
+    else await this.#put({ destination, layers: lower, top, upper });
+  }
+
+  async #takeOff(mount: ViewMount, flags: number): Promise<boolean> {
     await this.#namespaces.enterMounts(this.#session);
-    await this.#session.run([attempt('umount2', mount.destination, detach)]);
+    const [off] = await this.#session.run([attempt('umount2', mount.destination, flags)]);
     await this.#namespaces.leaveMounts(this.#session);
-    this.#mounts = this.#mounts.filter((one) => one !== mount);
+    if (flags === detach || off?.value === 0) this.#mounts = this.#mounts.filter((one) => one !== mount);
+    return off?.value === 0;
   }
 
   /** What the layers of a mount show further down, as overlayfs would put it together. */
@@ -129,10 +178,11 @@ class Mounting {
       for (let n = 0; there && n < paths.length; n++) {
         const path = paths[n] ?? layer;
         const mark = attempt('lgetxattr', path, 'trusted.overlay.opaque', { filled: 1 }, 1);
-        const [found, opaque] = await this.#session.run([statCall(path), mark]);
-        const stat = statOf(found);
-        if (stat !== null && stat.kind !== 'directory') return parts;
-        there = stat !== null;
+        const [found, opaque] = await this.#session.run([attempt('openat', here, path, open.placeNoLink, 0), mark]);
+        const value = found?.value ?? -1;
+        if (value >= 0) this.#session.close(value);
+        if (value === -notDirectory) return parts;
+        there = value >= 0;
         last ||= opaque?.rooms[0]?.toString() === 'y';
       }
       if (there) parts.push(paths.at(-1) ?? layer);
@@ -157,14 +207,20 @@ class Mounting {
     return path;
   }
 
-  /** Makes a mount of layers under something new to write to, and puts it at its destination in the machine. */
-  async #put(destination: string, layers: readonly string[]): Promise<void> {
+  /** Makes a mount of layers under `upper`, else something new to write to, and puts it at its destination in the machine. */
+  async #put(given: {
+    readonly destination: string;
+    readonly layers: readonly string[];
+    readonly top: Pick<GuestStat, 'mode' | 'uid' | 'gid'> | null;
+    readonly upper?: string;
+  }): Promise<void> {
+    const { destination, layers, top } = given;
     const own = `/disk/layers/${++this.#made}`;
-    const upper = `${own}/upper`;
-    const top = statOf((await this.#session.run([statCall(layers[0] ?? '')]))[0]);
-    const directories = [own, upper, `${own}/work`].map((path) => call('mkdirat', here, path, 0o700));
+    const upper = given.upper ?? `${own}/upper`;
     await this.#session.run([
-      ...directories,
+      // What is volatile is never worked in twice.
+      ...[own, `${own}/work`].map((path) => call('mkdirat', here, path, 0o700)),
+      ...(given.upper === undefined ? [call('mkdirat', here, upper, 0o700)] : []),
       call('fchownat', here, upper, top?.uid ?? 0, top?.gid ?? 0, 0),
       call('fchmodat', here, upper, top?.mode ?? 0o755),
       attempt('mkdirat', here, '/run/merged', 0o700),
@@ -189,7 +245,16 @@ class Mounting {
     this.#mounts = [...this.#mounts, { destination, layers: [upper, ...layers] }];
   }
 
+  async #statOf(path = ''): Promise<GuestStat | null> {
+    return statOf((await this.#session.run([statCall(path)]))[0]);
+  }
+
   async #open(one: Call): Promise<number> {
     return (await this.#session.run([one]))[0]?.value ?? -1;
   }
+}
+
+/** The outer before the inner. */
+function inwards(mounts: readonly ViewMount[]): readonly ViewMount[] {
+  return [...mounts].sort((a, b) => a.destination.length - b.destination.length);
 }

@@ -30,9 +30,22 @@ export async function mustBeCopied(
 
 /** Mount points of /proc/PID/mountinfo (proc(5)), with what it writes as octal as it is. */
 export function mountPoints(mountinfo: string): readonly string[] {
+  return mountsIn(mountinfo).map(({ point }) => point);
+}
+
+/** Mounts of /proc/PID/mountinfo: where, on which device as fdinfo writes it (hexadecimal), and the file system's own options, which end in a comma. */
+export function mountsIn(
+  mountinfo: string,
+): readonly { readonly point: string; readonly device: string; readonly options: string }[] {
   return mountinfo.split('\n').flatMap((line) => {
-    const point = line.split(' ')[4];
+    const words = line.split(' ');
+    const [, , device = '', , point] = words;
     if (point === undefined) return [];
-    return [point.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))];
+    const [major = 0, minor = 0] = device.split(':').map(Number);
+    return [{ point: plain(point), device: (major * 2 ** 20 + minor).toString(16), options: `${words.at(-1)},` }];
   });
+}
+
+function plain(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }

@@ -205,6 +205,7 @@ async function connect(given: {
   const { vm, top, spec, parts, started, signal } = given;
   const saved = await readSavedGuest(top);
   const port = await alive(vm, connectFuse(vm.fuseStream, { state: saved.fuse, signal }));
+  const { directorySeconds = null } = spec;
   const fresh = spec.stack.every((entry) => entry.kind !== 'machine');
   const views = parts.serveViews({
     stream: port.stream,
@@ -213,6 +214,7 @@ async function connect(given: {
     views: spec.stack.flatMap((entry) => (entry.kind === 'view' ? [entry.view] : [])),
     // A machine that has only booted has looked at nothing, whatever its files will show for times.
     takeUp: fresh ? { ...saved.views, table: { ...saved.views.table, mtime: spec.mtime } } : saved.views,
+    ...(spec.again === undefined ? {} : { renew: { directorySeconds } }),
   });
   if ('unusable' in views) throw new StateUnusable(`its views do not fit: ${views.unusable}`);
   started.use(views);
@@ -228,6 +230,12 @@ async function connect(given: {
   );
   // What the kernel was told to forget it has forgotten before anything asks.
   await agent.drain(port.sentBytes);
+  if (spec.again !== undefined) {
+    const { prune } = spec.again;
+    const nameOf = (ordinal: number): string => views.nameOf(ordinal);
+    const why = await alive(vm, agent.renewViews({ nameOf, prune, directorySeconds }));
+    if (why !== null) throw new StateUnusable(why);
+  }
   await agent.thaw();
   for (const entry of spec.stack) if (entry.kind === 'layer') await alive(vm, renewVolume(agent, entry));
   const owned = started.move();

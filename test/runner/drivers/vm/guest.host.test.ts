@@ -339,8 +339,9 @@ describe('a guest', () => {
     const specs: ViewSpec[] = [];
     const put = async (spec: ViewSpec): Promise<'mounted' | 'copied'> => {
       specs.push(spec);
-      await views.addView(spec);
-      return guest.agent.addView(spec.ordinal, spec.destination);
+      const shows = await views.addView(spec);
+      const { destination } = spec;
+      return guest.agent.addView(spec.ordinal, { destination, shown: (path) => shows.entry(path as GuestPath) });
     };
 
     beforeAll(async () => {
