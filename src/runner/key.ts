@@ -110,32 +110,51 @@ export function failureKey(step: StepKey): StepKey {
   return hash('failure', step) as StepKey;
 }
 
-/** Why no instance has this key, judged by what other instances of the same parent have. */
+/** Told of at most; the rest is counted. */
+const mostTold = 3;
+
+/** Why no instance has this key, judged by the one of the same parent and instruction that differs least. */
 export function keyDifference(
   parts: readonly KeyPart[],
   siblings: readonly { readonly keyParts: readonly KeyPart[] }[],
 ): string {
   const instruction = parts.find((part) => part.name === 'instruction')?.value;
-  const sibling = siblings.find((one) =>
+  const alike = siblings.filter((one) =>
     one.keyParts.some((part) => part.name === 'instruction' && part.value === instruction),
   );
-  if (!sibling) return siblings.length === 0 ? 'the instruction is new' : 'the instruction changed';
-  const before = new Map(sibling.keyParts.map((part) => [part.name, part.value]));
-  const now = new Map(parts.map((part) => [part.name, part.value]));
-  for (const name of new Set([...now.keys(), ...before.keys()])) {
-    if (now.get(name) !== before.get(name)) return partDifference(name, before.get(name), now.get(name));
-  }
-  return 'no earlier result is left';
+  const [nearest] = alike
+    .map(({ keyParts }) => differencesBetween(keyParts, parts))
+    .toSorted((a, b) => a.length - b.length);
+  if (!nearest) return siblings.length === 0 ? 'the instruction is new' : 'the instruction changed';
+  if (nearest.length === 0) return 'no earlier result is left';
+  // Of another repository everything may be another.
+  const told = nearest.find(({ name }) => name === 'repository') ?? null;
+  const reasons = (told === null ? nearest : [told]).map(({ name, was, now }) => partDifference(name, was, now));
+  const rest = reasons.length - mostTold;
+  return rest > 0 ? `${reasons.slice(0, mostTold).join(', ')} and ${rest} more` : reasons.join(', ');
 }
 
-function partDifference(name: string, before: string | undefined, now: string | undefined): string {
+/** The parts that are another in two keys; null where one has none of that name. */
+export function differencesBetween(
+  before: readonly KeyPart[],
+  after: readonly KeyPart[],
+): readonly { readonly name: string; readonly was: string | null; readonly now: string | null }[] {
+  const old = new Map(before.map((part) => [part.name, part.value]));
+  const current = new Map(after.map((part) => [part.name, part.value]));
+  return [...new Set([...current.keys(), ...old.keys()])].flatMap((name) => {
+    const [was, now] = [old.get(name) ?? null, current.get(name) ?? null];
+    return was === now ? [] : [{ name, was, now }];
+  });
+}
+
+function partDifference(name: string, before: string | null, now: string | null): string {
   switch (name) {
     case 'cwd':
       return `the working directory is ${now}, was ${before}`;
     case 'user':
       return `the user is ${now}, was ${before}`;
     case 'repository':
-      return 'this is another repository';
+      return 'nothing of this repository is kept yet';
     case 'base':
       return 'the base machine changed';
     case 'driver':
@@ -151,8 +170,8 @@ function partDifference(name: string, before: string | undefined, now: string | 
     case 'mtime':
       return 'file times are kept from here on';
   }
-  if (before === undefined) return `${name} is new`;
-  if (now === undefined) return `${name} is gone`;
+  if (before === null) return `${name} is new`;
+  if (now === null) return `${name} is gone`;
   if (now === 'null') return `${name} is unset now`;
   return `${name} changed`;
 }

@@ -5,7 +5,7 @@ import { expandStep, isWorking, type Instruction } from './instruction.ts';
 import { keyDifference, keyParts, secretDigest, stepKey, type KeyPart, type StepFacts } from './key.ts';
 import type { Verdict } from './ports.ts';
 import type { Position } from './position.ts';
-import { brokenRead } from './reads.ts';
+import { brokenPaths, brokenRead } from './reads.ts';
 import { seal } from './seal.ts';
 import { writtenDown } from './written-down.ts';
 import type { Instance, StepKey } from './store.ts';
@@ -122,7 +122,8 @@ async function treeOf(
 export type Lookup =
   /** `reads`: how many observations hold. */
   | { readonly kind: 'hit'; readonly instance: Instance; readonly position: Position; readonly reads: number }
-  | { readonly kind: 'miss'; readonly reason: string };
+  /** `nearest`: the instance that the reason is about; null where there is none with this key. */
+  | { readonly kind: 'miss'; readonly reason: string; readonly nearest: Instance | null };
 
 export type Hit = Extract<Lookup, { kind: 'hit' }>;
 
@@ -139,7 +140,7 @@ export async function lookUp(
 > {
   const { store } = context.ports;
   const candidates = await candidatesOf(keyed, context);
-  let explained: { readonly reason: string; readonly usedAt: number } | null = null;
+  const missed: Missed[] = [];
   for (const [index, instance] of candidates.entries()) {
     const found = check(instance, keyed, { position, context });
     if (found.kind === 'hit') {
@@ -149,15 +150,41 @@ export async function lookUp(
         others: () => hitsAmong(candidates.slice(index + 1), keyed, { position, context }),
       };
     }
-    // A person remembers the last state that held.
-    if (!explained || instance.usedAt > explained.usedAt) explained = { reason: found.reason, usedAt: instance.usedAt };
+    missed.push({ instance, reason: found.reason });
   }
-  if (explained) return { kind: 'miss', reason: explained.reason };
+  const near = nearest(missed, keyed, { position, context });
+  if (near !== null) return { kind: 'miss', reason: near.reason, nearest: near.instance };
   const { file, title } = keyed.named;
   if (context.ports.failedBefore.some((one) => one.file === file && one.title === title))
-    return { kind: 'miss', reason: 'it failed the last time' };
+    return { kind: 'miss', reason: 'it failed the last time', nearest: null };
   const siblings = await store.siblings(keyed.first ? null : position.instance, keyed.layer);
-  return { kind: 'miss', reason: keyDifference(keyed.parts, siblings) };
+  return { kind: 'miss', reason: keyDifference(keyed.parts, siblings), nearest: null };
+}
+
+interface Missed {
+  readonly instance: Instance;
+  readonly reason: string;
+}
+
+/** Instances that were used last are compared; one is enough most of the time. */
+const mostCompared = 4;
+
+/** Of instances that do not hold, the one of which fewest paths are others now; of equal ones the last that was used: a person remembers that state. */
+function nearest(
+  missed: readonly Missed[],
+  keyed: KeyedStep,
+  { position, context }: { readonly position: Position; readonly context: RunContext },
+): Missed | null {
+  const [last = null, ...others] = missed.toSorted((a, b) => b.instance.usedAt - a.instance.usedAt);
+  if (last === null || others.length === 0) return last;
+  let best = { one: last, paths: Infinity };
+  for (const one of [last, ...others].slice(0, mostCompared)) {
+    const view = viewOf(one.instance, keyed, context);
+    const views = view === null ? position.views : [...position.views, view];
+    const paths = brokenPaths(one.instance.observations, { views, most: best.paths });
+    if (paths < best.paths) best = { one, paths };
+  }
+  return best.one;
 }
 
 async function candidatesOf({ key, dated }: KeyedStep, { ports }: RunContext): Promise<readonly Instance[]> {
@@ -195,7 +222,7 @@ function check(
     verdict = judge(instance, { view, views });
     if (subject !== null) verdicts?.add(subject, verdict);
   }
-  if (!verdict.holds) return { kind: 'miss', reason: verdict.reason };
+  if (!verdict.holds) return { kind: 'miss', reason: verdict.reason, nearest: instance };
   return { kind: 'hit', instance, position: after(instance, keyed, { position, views }), reads: verdict.reads };
 }
 

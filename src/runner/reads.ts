@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { GuestPath } from '../host.ts';
-import { fingerprintOf } from './view/fingerprint.ts';
+import { fingerprint, fingerprintOf } from './view/fingerprint.ts';
 import type { Observation, View, ViewEntry, ViewSpec } from './view/view.ts';
 
 /** An observation that no longer holds. */
@@ -26,6 +26,22 @@ export function brokenRead(observations: readonly Observation[], views: readonly
     }
   }
   return null;
+}
+
+/** Of how many paths at least one observation does not hold; stops counting beyond `most`. */
+export function brokenPaths(
+  observations: readonly Observation[],
+  { views, most }: { readonly views: readonly View[]; readonly most: number },
+): number {
+  const broken = new Set<string>();
+  for (const { view: ordinal, path, kind, fingerprint: seen } of observations) {
+    const key = `${ordinal} ${path}`;
+    const view = views[ordinal];
+    if (broken.has(key) || (view && fingerprint(view, path, kind) === seen)) continue;
+    broken.add(key);
+    if (broken.size > most) break;
+  }
+  return broken.size;
 }
 
 function reasonOf(observation: Observation, view: View): string {

@@ -95,4 +95,21 @@ describe('a miss is explained', () => {
   ])('%s', (reason, siblings) => {
     expect(keyDifference(keyParts(facts), siblings)).toBe(reason);
   });
+
+  test('by the sibling that differs least, with all that differs where that is little', () => {
+    const other = { GIT_BRANCH: '=other', TAG: '=1' };
+    const siblings = [
+      ...sibling({ buildEnv: other, user: 'builder' }),
+      ...sibling({ buildEnv: { GIT_BRANCH: '=main', TAG: '=1' } }),
+      ...sibling({ buildEnv: other }),
+    ];
+    const parts = keyParts({ ...facts, buildEnv: { GIT_BRANCH: '=main', TAG: '=2' } });
+    expect(keyDifference(parts, siblings)).toBe('BUILD ENV TAG changed');
+    expect(keyDifference(parts, sibling({ buildEnv: other }))).toBe(
+      'BUILD ENV GIT_BRANCH changed, BUILD ENV TAG changed',
+    );
+    expect(keyDifference(parts, sibling({ buildEnv: other, user: 'builder', secretsSet: [] }))).toBe(
+      'BUILD ENV GIT_BRANCH changed, BUILD ENV TAG changed, the user is root, was builder and 1 more',
+    );
+  });
 });

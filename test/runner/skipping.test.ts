@@ -71,7 +71,7 @@ describe('a step runs again', () => {
   });
 
   test.each<[string, Parameters<FakeWorld['run']>[0]]>([
-    ['this is another repository', { repository: 'elsewhere' }],
+    ['nothing of this repository is kept yet', { repository: 'elsewhere' }],
     ['this is another architecture (arm64, was x64)', { architecture: 'arm64' }],
     ['the base machine changed', { baseDigest: 'sha256:newer' }],
     ['layer keeps its results in another way now', { driver: (driver: Driver) => ({ ...driver, format: 'fake-2' }) }],
@@ -82,6 +82,32 @@ describe('a step runs again', () => {
     expect(ran).toHaveLength(2);
     expect(reasons).toEqual([`Layerfile COPY . /app: ${reason}`]);
     expect((await world.run()).ran).toEqual([]);
+  });
+
+  test('and is compared with the result that is most like what is there now, not with the last', async () => {
+    const world = new FakeWorld({
+      ...two,
+      Layerfile: 'FROM vm/debian:12\nCOPY . /app\nRUN cat /app/one && cat /app/two && cat /app/other\n',
+    });
+    await world.run();
+    world.edit({ one: 'of a branch', two: 'of a branch' });
+    await world.run();
+    world.edit({ one: '1', two: '2', other: 'edited' });
+    expect((await world.run()).reasons).toEqual([
+      'Layerfile RUN cat /app/one && cat /app/two && cat /app/other: other changed',
+    ]);
+  });
+
+  test('and is compared with the key that is most like its own, and told all that differs', async () => {
+    const Layerfile = 'FROM vm/debian:12\nBUILD ENV GIT_BRANCH GIT_COMMIT\nRUN true\n';
+    const world = new FakeWorld({ Layerfile });
+    const at = (branch: string, commit: string) =>
+      world.run({ variables: { GIT_BRANCH: branch, GIT_COMMIT: commit } }).then(({ reasons }) => reasons);
+    await at('main', '1');
+    expect(await at('branch', '2')).toEqual([
+      'Layerfile RUN true: BUILD ENV GIT_BRANCH changed, BUILD ENV GIT_COMMIT changed',
+    ]);
+    expect(await at('main', '3')).toEqual(['Layerfile RUN true: BUILD ENV GIT_COMMIT changed']);
   });
 
   test('with another MEMORY', async () => {

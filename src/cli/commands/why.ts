@@ -70,7 +70,8 @@ async function explain(step: SurveyedStep, runner: SurveyedRunner): Promise<Answ
       ? (steps.find((one) => one.verdict.kind === 'run' && one.verdict.because === 'cause') ?? null)
       : null;
   if (before === null || keyed === null) return { step, first, compared: [], key: null };
-  const candidates = (await store.candidates(keyed.key)).toSorted((a, b) => b.usedAt - a.usedAt);
+  const rank = ({ id, usedAt }: Instance): number => (id === step.instance?.id ? Infinity : usedAt);
+  const candidates = (await store.candidates(keyed.key)).toSorted((a, b) => rank(b) - rank(a));
   const compared = candidates.slice(0, mostCompared).map((instance) => {
     const { views } = resultAt(instance, keyed, { position: before, context });
     const facts = readFacts(instance.observations, views);

@@ -1,4 +1,4 @@
-import type { KeyPart } from '../key.ts';
+import { differencesBetween, type KeyPart } from '../key.ts';
 import { shownPath } from '../reads.ts';
 import { fingerprint } from '../view/fingerprint.ts';
 import type { Observation, ObservationKind, View } from '../view/view.ts';
@@ -76,12 +76,11 @@ export function keyFacts<T extends { readonly keyParts: readonly KeyPart[] }>(
 }
 
 function difference(was: readonly KeyPart[], now: readonly KeyPart[]): readonly KeyFact[] {
-  const before = new Map(was.map((part) => [part.name, part.value]));
-  const after = new Map(now.map((part) => [part.name, part.value]));
-  return [...new Set([...after.keys(), ...before.keys()])].flatMap((name) => {
-    const [one, other] = [before.get(name) ?? null, after.get(name) ?? null];
-    return one === other ? [] : [{ name, was: shownValue(name, one), now: shownValue(name, other) }];
-  });
+  return differencesBetween(was, now).map((one) => ({
+    name: one.name,
+    was: shownValue(one.name, one.was),
+    now: shownValue(one.name, one.now),
+  }));
 }
 
 /** A value of a key as a person wrote it; of a secret only that it is one. */

@@ -207,11 +207,9 @@ async function surveyStep(chainStep: ChainStep, state: Walk, context: RunContext
   }
   const failure = state.cause === null ? await failureAt(keyed, before, context) : null;
   state.cause ??= found.reason;
-  const candidates = await context.ports.store.candidates(keyed.key);
-  // The one that `found` speaks of.
-  const newest = candidates.toSorted((a, b) => b.usedAt - a.usedAt)[0] ?? null;
-  state.position = newest === null ? null : resultAt(newest, keyed, { position: before, context });
-  return seen(mustRun(), { after: state.position, keyed, failure, instance: newest });
+  const { nearest } = found;
+  state.position = nearest === null ? null : resultAt(nearest, keyed, { position: before, context });
+  return seen(mustRun(), { after: state.position, keyed, failure, instance: nearest });
 }
 
 async function failureAt(keyed: KeyedStep, before: Position, { ports }: RunContext): Promise<Position | null> {
