@@ -12,8 +12,8 @@ import { storeDirectory } from './store-directory.ts';
 /** What a run asks the host for before it knows what is to be run: other processors answer while this one reads the Layerfiles. */
 export interface BegunRun {
   readonly facts: Promise<GitFacts>;
-  /** What the last check saw of the repository; null where nothing is known. */
-  readonly look: LookAgain | null;
+  /** What earlier checks saw of the repository. */
+  readonly looks: readonly LookAgain[];
   /** A reader of this repository that may know its Layerfiles from an earlier run. */
   knowing(reader: RepoReader): RepoReader;
   /** Keeps for the next run what git has said in this one. */
@@ -31,7 +31,7 @@ export function beginRun(given: {
   const { environment } = host;
   const root = realpathSync(given.root);
   const file = lookFile(join(storeDirectory(given.store, host), 'stats'), root);
-  const look = lookAgain(file);
+  const looks = lookAgain(file);
   const memory = openGitMemory({ file: `${file}.git`, root, environment, nowMs: host.clock.now() });
   const facts =
     memory.facts === null
@@ -41,7 +41,7 @@ export function beginRun(given: {
   facts.catch(() => undefined);
   let layerfiles: readonly RepoPath[] | null = memory.layerfiles;
   return {
-    ...{ facts, look },
+    ...{ facts, looks },
     knowing: (reader) => ({
       ...reader,
       layerfiles: async () => (layerfiles ??= await reader.layerfiles()),

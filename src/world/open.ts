@@ -138,7 +138,7 @@ export async function openRun(given: {
           ...{ root: path === '' ? root : join(root, path), hidden, blobs, env },
           stats: join(directory, 'stats'),
           clock: host.clock,
-          look: path === '' ? begun.look : null,
+          looks: path === '' ? begun.looks : [],
           key: store.hmacKey,
         }),
       clones: openClones({

@@ -57,8 +57,9 @@ export function createLiveTree({ root, rules, stats, index, clock, recorder }: L
     const known = kinds.get(path);
     if (known !== undefined) return known;
     const there = kindAt(path) === 'directory';
+    const before = recorder === null || !there ? null : { stat: statPath(pathIn(root, path)), atMs: clock.now() };
     const entries = there ? listPath(pathIn(root, path)) : null;
-    if (there) recorder?.list(pathIn(root, path), entries);
+    if (before !== null) recorder?.list(pathIn(root, path), entries, before);
     const shown = entries?.filter(({ name, kind }) => !rules.hides(joinPath(path, name), kind));
     const found = shown === undefined ? null : new Map(shown.map(({ name, kind }) => [name, kind] as const));
     kinds.set(path, found);

@@ -2,16 +2,16 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
-import { decodeLook, isSealedLook, type SavedLook } from './look.ts';
+import { isSealed, keptLooks, type KeptLook } from './kept-look.ts';
 import { answer, answerSome, type Sheet } from './look-sheet.ts';
 
-/** A look of an earlier run, being looked at again. */
+/** A look of an earlier run, which can be looked at again. */
 export interface LookAgain {
+  readonly kept: KeptLook;
   /**
-   * The look, where everything is seen again as it was and it was sealed with this key (hex); else null. Blocks until that is known; the same at
-   * every call.
+   * Whether everything is seen again as it was and it was sealed with this key (hex). Blocks until that is known; the same at every call.
    */
-  same(key: string): SavedLook | null;
+  same(key: string): boolean;
 }
 
 /** From here on it is worth the start of a thread. */
@@ -27,28 +27,26 @@ const program = fileURLToPath(
 );
 
 /**
- * Begins to look again at what is kept in a file; null where nothing is. The disk is asked from this moment on, as soon as this thread would wait for
- * something else. `threadFrom`: with so many questions a second thread helps.
+ * What is kept in a file; nothing where there is none. The disk is asked about the first of them from this moment on, as soon as this thread would wait
+ * for something else, and about the others when they are asked for. `threadFrom`: with so many questions a second thread helps.
  */
-export function lookAgain(file: string, threadFrom = worthThreadQuestions): LookAgain | null {
+export function lookAgain(file: string, threadFrom = worthThreadQuestions): readonly LookAgain[] {
   const bytes = readShared(file);
-  const look = bytes === null ? null : decodeLook(bytes);
-  if (bytes === null || look === null) return null;
-  const sheet: Sheet = { look, counters: new Int32Array(new SharedArrayBuffer(12)) };
-  const questions = look.paths.length + look.lists.length + look.links.length;
-  if (questions >= threadFrom && availableParallelism() > 1) startThread(bytes, sheet);
-  setImmediate(answerSome, sheet);
-  let known: SavedLook | null | undefined;
-  return {
-    same(key) {
-      known ??= isSealedLook(bytes, key) && answer(sheet, patienceMs) ? look : null;
-      return known;
-    },
-  };
+  return bytes === null
+    ? []
+    : keptLooks(bytes).map((kept, index) => {
+        const sheet: Sheet = { look: kept.look, counters: new Int32Array(new SharedArrayBuffer(12)) };
+        if (index === 0) {
+          if (kept.questions >= threadFrom && availableParallelism() > 1) startThread(kept, sheet);
+          setImmediate(answerSome, sheet);
+        }
+        let known: boolean | undefined;
+        return { kept, same: (key) => (known ??= isSealed(kept, key) && answer(sheet, patienceMs)) };
+      });
 }
 
-function startThread(bytes: Uint8Array, { counters }: Sheet): void {
-  const worker = new Worker(program, { workerData: { bytes: bytes.buffer, counters }, env: SHARE_ENV });
+function startThread({ bytes }: KeptLook, { counters }: Sheet): void {
+  const worker = new Worker(program, { workerData: { bytes, counters }, env: SHARE_ENV });
   // Without it this thread answers all itself.
   worker.on('error', () => undefined);
   worker.unref();

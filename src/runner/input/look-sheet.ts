@@ -2,7 +2,8 @@ import { type Look, questionsIn, sameAt } from './look.ts';
 
 /** The questions of a look, answered by several threads, each taking some at a time. */
 export interface Sheet {
-  readonly look: Look;
+  /** Taken apart when it is asked for first. */
+  look(): Look;
   /** Shared: the next question to be taken, how many are answered, and whether any was answered otherwise. */
   readonly counters: Int32Array;
 }
@@ -18,7 +19,8 @@ const atATime = 128;
  * takes so long that it may never end, all are answered here.
  */
 export function answer(sheet: Sheet, patienceMs: number): boolean {
-  const { look, counters } = sheet;
+  const { counters } = sheet;
+  const look = sheet.look();
   const questions = questionsIn(look);
   answerSome(sheet);
   for (;;) {
@@ -35,7 +37,9 @@ function answersAll(look: Look): boolean {
 }
 
 /** Answers questions as long as there are some that nobody has taken. */
-export function answerSome({ look, counters }: Sheet): void {
+export function answerSome(sheet: Sheet): void {
+  const { counters } = sheet;
+  const look = sheet.look();
   const questions = questionsIn(look);
   for (;;) {
     const first = Atomics.add(counters, next, atATime);

@@ -1,8 +1,8 @@
-import { Buffer } from 'node:buffer';
-import { createHmac } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import type { TreeEntry } from '../view/tree.ts';
 import type { DiskStat } from './disk.ts';
+import { isSettled } from './stat-cache.ts';
 
 /**
  * Everything that a live tree saw of the disk, by absolute path, so that the disk can be asked whether all of it would be seen again. That is
@@ -19,20 +19,18 @@ export interface Look {
    * whatever touches them later gives them a ctime after that.
    */
   readonly numbers: Float64Array;
-  /** Directories that were read, and what was in them as `listing` has it; null where they could not be read. */
-  readonly lists: readonly (readonly [path: string, listing: string | null])[];
+  readonly lists: readonly KnownList[];
   readonly links: readonly (readonly [path: string, target: string | null])[];
 }
 
-/** A look on disk, with what was concluded from it. */
-export interface SavedLook extends Look {
-  /** What decides, besides the disk, what the tree shows: its root and its rules. */
-  readonly identity: string;
-  /** Conclusions by subject: why not, or how many observations hold. */
-  readonly verdicts: Readonly<Record<string, string | number>>;
-}
+/**
+ * A directory that was read: a hash of the names and kinds in it, null where it could not be read; and its mtime and ctime (milliseconds), inode and device
+ * before that, where it had rested: as long as these are the same, so are the names. Null where it is to be read again.
+ */
+export type KnownList = readonly [path: string, names: string | null, numbers: readonly number[] | null];
 
-const numbersPerPath = 5;
+/** See `Look.numbers`. */
+export const numbersPerPath = 5;
 const kinds = { absent: 0, directory: 1, link: 2, file: 3, executable: 4 } as const;
 const letters: { readonly [K in TreeEntry['kind']]: string } = { directory: 'd', link: 'l', file: 'f' };
 
@@ -49,7 +47,7 @@ export function sameAt(look: Look, question: number): boolean {
   const path = look.paths[question];
   if (path !== undefined) return sameStat(look, question, path);
   const list = look.lists[question - look.paths.length];
-  if (list !== undefined) return listingAt(list[0]) === list[1];
+  if (list !== undefined) return sameList(list);
   const link = look.links[question - look.paths.length - look.lists.length];
   return link !== undefined && targetAt(link[0]) === link[1];
 }
@@ -92,7 +90,19 @@ function millisecondsOf(ns: bigint): number {
   return Number((ns - rest) / nsPerSecond) * 1000 + Number(rest) / 1_000_000;
 }
 
-/** A directory's names, each behind its kind's letter, sorted; what is neither file, directory nor link is left out. */
+function sameList([path, names, numbers]: KnownList): boolean {
+  if (numbers !== null) {
+    try {
+      const { mtimeMs, ctimeMs, ino, dev } = lstatSync(path);
+      if (mtimeMs === numbers[0] && ctimeMs === numbers[1] && ino === numbers[2] && dev === numbers[3]) return true;
+    } catch {
+      // Then it cannot be read either.
+    }
+  }
+  return listingAt(path) === names;
+}
+
+/** Of a directory's names, each behind its kind's letter, sorted; what is neither file, directory nor link is left out. */
 function listingAt(path: string): string | null {
   try {
     const names: string[] = [];
@@ -100,10 +110,14 @@ function listingAt(path: string): string | null {
       const kind = entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : entry.isSymbolicLink() ? 'link' : null;
       if (kind !== null) names.push(letters[kind] + entry.name);
     }
-    return names.sort().join('/');
+    return digestOf(names);
   } catch {
     return null;
   }
+}
+
+function digestOf(names: string[]): string {
+  return hash('sha256', names.sort().join('/'), 'base64');
 }
 
 function targetAt(path: string): string | null {
@@ -118,7 +132,7 @@ function targetAt(path: string): string | null {
 export class LookRecorder {
   readonly #paths: string[] = [];
   readonly #stats: (DiskStat | null)[] = [];
-  readonly #lists: [string, string | null][] = [];
+  readonly #lists: KnownList[] = [];
   readonly #links: [string, string | null][] = [];
   #doubtful = false;
 
@@ -127,9 +141,19 @@ export class LookRecorder {
     this.#stats.push(stat);
   }
 
-  list(path: string, entries: readonly { readonly name: string; readonly kind: TreeEntry['kind'] }[] | null): void {
+  /** `before` is the directory's stat, taken at `atMs` before it was read. */
+  list(
+    path: string,
+    entries: readonly { readonly name: string; readonly kind: TreeEntry['kind'] }[] | null,
+    before: { readonly stat: DiskStat | null; readonly atMs: number },
+  ): void {
     const names = entries?.map(({ name, kind }) => letters[kind] + this.#plain(name));
-    this.#lists.push([this.#plain(path), names?.sort().join('/') ?? null]);
+    const { stat, atMs } = before;
+    const rested = stat !== null && names !== undefined && isSettled(stat, atMs);
+    const numbers = rested
+      ? [millisecondsOf(stat.mtimeNs), millisecondsOf(stat.ctimeNs), Number(stat.inode), Number(stat.device)]
+      : null;
+    this.#lists.push([this.#plain(path), names === undefined ? null : digestOf(names), numbers]);
   }
 
   link(path: string, target: string | null): void {
@@ -177,8 +201,8 @@ export function joinLooks(one: Look, other: Look): Look | null {
     else if (one.kinds[at] !== other.kinds[index]) return null;
     else if (!numbersAt(other, index).every((number, place) => number === numbersAt(one, at)[place])) return null;
   }
-  const lists = joinPairs(one.lists, other.lists);
-  const links = joinPairs(one.links, other.links);
+  const lists = joined(one.lists, other.lists);
+  const links = joined(one.links, other.links);
   if (lists === null || links === null) return null;
   const numbers = new Float64Array(one.numbers.length + fresh.length * numbersPerPath);
   numbers.set(one.numbers);
@@ -190,66 +214,12 @@ export function joinLooks(one: Look, other: Look): Look | null {
   };
 }
 
-type Pairs = readonly (readonly [path: string, what: string | null])[];
-
-function joinPairs(one: Pairs, other: Pairs): Pairs | null {
-  const known = new Map(one);
+/** What is known of a path stands second. */
+function joined<T extends readonly [path: string, what: string | null, ...rest: readonly unknown[]]>(
+  one: readonly T[],
+  other: readonly T[],
+): readonly T[] | null {
+  const known = new Map(one.map(([path, what]) => [path, what]));
   if (other.some(([path, what]) => known.has(path) && known.get(path) !== what)) return null;
   return [...one, ...other.filter(([path]) => !known.has(path))];
-}
-
-const magic = 'layer-l2';
-const sealBytes = 32;
-/** Magic, seal, number of paths, bytes of the rest and of the paths, and four to align. */
-const headerBytes = magic.length + sealBytes + 16;
-
-/**
- * A look as bytes, sealed with a key (hex), since it decides what is skipped: magic, HMAC of all that follows, numbers of paths and of bytes (32 bits each,
- * and four bytes of nothing), numbers (64 bits each), kinds, the rest as JSON, and the paths with a NUL between them.
- * Numbers have the machine's byte order: a look does not travel.
- */
-export function encodeLook({ paths, kinds: codes, numbers, ...rest }: SavedLook, key: string): Uint8Array {
-  const json = Buffer.from(JSON.stringify(rest));
-  const names = Buffer.from(paths.join('\0'));
-  const counts = Uint32Array.of(paths.length, json.length, names.length, 0);
-  const body = Buffer.concat([
-    ...[counts, numbers].map((one) => Buffer.from(one.buffer, one.byteOffset, one.byteLength)),
-    ...[codes, json, names],
-  ]);
-  return Buffer.concat([Buffer.from(magic, 'latin1'), sealOf(body, key), body]);
-}
-
-/** What `encodeLook` made; null where that is something else. Its seal is not looked at. */
-export function decodeLook(bytes: Uint8Array): SavedLook | null {
-  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (all.length < headerBytes || all.toString('latin1', 0, magic.length) !== magic) return null;
-  const [count = 0, jsonBytes = 0, namesBytes = 0] = [0, 4, 8].map((at) => all.readUInt32LE(headerBytes - 16 + at));
-  const kindsAt = headerBytes + count * numbersPerPath * 8;
-  const jsonAt = kindsAt + count;
-  const namesAt = jsonAt + jsonBytes;
-  if (all.length !== namesAt + namesBytes) return null;
-  // A copy of its own is aligned.
-  const numbers = new Float64Array(new Uint8Array(all.subarray(headerBytes, kindsAt)).buffer);
-  const rest = parsed(all.toString('utf8', jsonAt, namesAt));
-  const paths = count === 0 ? [] : all.toString('utf8', namesAt).split('\0');
-  if (rest === null || paths.length !== count) return null;
-  return { ...rest, paths, kinds: all.subarray(kindsAt, jsonAt), numbers };
-}
-
-function parsed(json: string): Omit<SavedLook, 'paths' | 'kinds' | 'numbers'> | null {
-  try {
-    return JSON.parse(json) as Omit<SavedLook, 'paths' | 'kinds' | 'numbers'>;
-  } catch {
-    return null;
-  }
-}
-
-/** Whether the bytes of a look were sealed with this key and are as they were written. */
-export function isSealedLook(bytes: Uint8Array, key: string): boolean {
-  const body = bytes.subarray(magic.length + sealBytes);
-  return sealOf(body, key).equals(bytes.subarray(magic.length, magic.length + sealBytes));
-}
-
-function sealOf(body: Uint8Array, key: string): Buffer {
-  return createHmac('sha256', Buffer.from(key, 'hex')).update(body).digest();
 }

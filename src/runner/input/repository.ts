@@ -46,8 +46,8 @@ export function openRepository(given: {
   readonly stats: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** What an earlier run saw of this tree (`lookFile`), and the key (hex) with which it is sealed. */
-  readonly look: LookAgain | null;
+  /** What earlier runs saw of this tree (`lookFile`), and the key (hex) with which that is sealed. */
+  readonly looks: readonly LookAgain[];
   readonly key: string;
 }): RepositoryInput {
   const { root, hidden, clock } = given;
@@ -59,7 +59,7 @@ export function openRepository(given: {
   let known: TreeRules | null = null;
   const rules = (): TreeRules => (known ??= readRules({ root, hidden }));
   const { verdicts, save } = rememberVerdicts({
-    ...{ look: given.look, key: given.key, file: lookFile(given.stats, root), recorder },
+    ...{ looks: given.looks, key: given.key, file: lookFile(given.stats, root), recorder },
     identity: () => hash('sha256', JSON.stringify([policyVersion, root, rules().identity])),
   });
   return {
@@ -88,7 +88,7 @@ function statsFile(directory: string, root: string): string {
   return `${directory}/${hash('sha256', root).slice(0, 32)}`;
 }
 
-/** Where is kept what the last check saw of a working tree. */
+/** Where is kept what earlier checks saw of a working tree. */
 export function lookFile(directory: string, root: string): string {
   return `${statsFile(directory, root)}.look`;
 }

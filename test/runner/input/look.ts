@@ -12,7 +12,7 @@ const repository = openRepository({
   stats: `${store}/stats`,
   env: process.env,
   clock: { now: () => Date.now() },
-  look: null,
+  looks: [],
   key: '',
 });
 const view = openView(

@@ -21,7 +21,7 @@ function open(root: string, store: string, hidden: readonly string[] = []): Repo
     ...directories,
     env: gitEnv,
     clock: later,
-    look: null,
+    looks: [],
     key: '',
   });
 }

@@ -30,7 +30,7 @@ function open(
   const stats = `${store}/stats`;
   return openRepository({
     ...{ root, hidden: [], blobs: `${store}/blobs`, stats, env: gitEnv, clock, key: own },
-    look: lookAgain(lookFile(stats, root), threadFrom),
+    looks: lookAgain(lookFile(stats, root), threadFrom),
   });
 }
 
@@ -176,6 +176,39 @@ describe('a verdict', () => {
     expect(found(root, store)).toBeNull();
     expect(open(root, { store }).verdicts.find('second')).toBeNull();
     expect(open(root, { store }).verdicts.find('third')).toEqual(held);
+  });
+
+  test('of another run stands by itself, whatever has become of what it did not see', () => {
+    const { root, store } = concluded();
+    const other = (subject: string, path: string): void => {
+      const input = open(root, { store });
+      input.live().digest(path as RepoPath);
+      input.verdicts.add(subject, held);
+      input.save();
+    };
+    other('second', 'unread/file');
+    writeFileSync(`${root}/unread/file`, 'edited');
+    expect(found(root, store)).toEqual(held);
+    expect(open(root, { store }).verdicts.find('second')).toBeNull();
+    for (const subject of ['third', 'fourth', 'fifth']) other(subject, 'a/two');
+    expect(found(root, store)).toBeNull();
+    expect(open(root, { store }).verdicts.find('third')).toEqual(held);
+  });
+
+  test.each([later, now])('on a listing stands where the directory was touched and has the same names', (clock) => {
+    const [root, store] = [scratch(), scratch()];
+    write(root, files);
+    const input = open(root, { store, clock });
+    input.live().list('a' as RepoPath);
+    input.verdicts.add('subject', held);
+    input.save();
+    expect(found(root, store)).toEqual(held);
+    writeFileSync(`${root}/a/passing`, '');
+    expect(found(root, store)).toBeNull();
+    rmSync(`${root}/a/passing`);
+    expect(found(root, store)).toEqual(held);
+    renameSync(`${root}/a`, `${root}/b/a`);
+    expect(found(root, store)).toBeNull();
   });
 
   test('holds on files of any time, to the nanosecond', () => {
