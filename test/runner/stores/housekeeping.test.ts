@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { pressInstance, splitInstance } from '../../../src/runner/key.ts';
 import type { InstanceId, StepKey } from '../../../src/runner/store.ts';
 import { choosePruning, type Holdings, type Pruning } from '../../../src/runner/retention.ts';
+import { formatVersion } from '../../../src/runner/stores/local/database.ts';
 import { openLocalStore, type LocalStore } from '../../../src/runner/stores/local.ts';
 import { scratch } from '../../support/scratch.ts';
 import { aLayer, anInstance } from './contract.ts';
@@ -203,7 +204,7 @@ it('keeps of what followed a press only the last, and all that a run under way m
   expect(await titles()).toEqual([...two, ...three].sort());
   await other[Symbol.asyncDispose]();
   expect(await titles()).toEqual(three);
-  expect(readdirSync(join(directory, 'v7/layers'))).toHaveLength(3);
+  expect(readdirSync(join(directory, `v${formatVersion}/layers`))).toHaveLength(3);
 });
 
 it('counts nothing as unused that only leads to what is used', async () => {

@@ -20,7 +20,7 @@ describeStore('local', async () => {
 describe('local store', () => {
   it('changes its format version with its schema', () => {
     const digest = createHash('sha256').update(schema).digest('hex').slice(0, 16);
-    expect([formatVersion, digest]).toEqual([7, 'bef049c4965892b7']);
+    expect([formatVersion, digest]).toEqual([8, 'bef049c4965892b7']);
   });
 
   it('is for its owner only', async () => {

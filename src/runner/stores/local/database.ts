@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { openWriteAhead } from '../write-ahead.ts';
 
 /** Another number is another directory: old stores are left alone and never misread. A test pins the schema to it. */
-export const formatVersion = 7;
+export const formatVersion = 8;
 
 export const schema = `
 create table if not exists meta (key text primary key, value text not null) strict;

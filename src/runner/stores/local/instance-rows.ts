@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { KeyPart } from '../../key.ts';
@@ -84,8 +84,10 @@ export function isIntact(row: InstanceRow, key: string): boolean {
 }
 
 function macOf(row: Omit<InstanceRow, 'mac' | 'data_mac'>, key: string): string {
+  // There may be a megabyte of them.
+  const observations = hash('sha256', row.observations);
   return seal(key, [
-    ...[row.id, row.parent, row.key, row.first, row.parts, row.title, row.layer, row.observations, row.state, row.view],
+    ...[row.id, row.parent, row.key, row.first, row.parts, row.title, row.layer, observations, row.state, row.view],
     ...[row.exit_code, row.output_tail, row.duration_ms, row.created_at, row.repository, row.scope],
   ]);
 }
