@@ -1,7 +1,6 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { openLocalStore } from '../runner/stores/local.ts';
 import { StoreUnusable } from '../runner/stores/local/database.ts';
+import { makeDirectory } from './make-directory.ts';
 
 type Store = ReturnType<typeof openLocalStore>;
 
@@ -21,16 +20,5 @@ export function openStore(...args: Parameters<typeof openLocalStore>): Store | {
       return { failure: `the store ${directory} cannot be used: ${error.message}; give another place with --store` };
     }
     throw error;
-  }
-}
-
-/** Directory by directory: where a file system makes none (/proc), Node's own recursive way never ends. */
-function makeDirectory(path: string): void {
-  if (existsSync(path)) return;
-  makeDirectory(dirname(path));
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    if (!existsSync(path)) throw error;
   }
 }

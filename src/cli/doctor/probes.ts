@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host, Probe } from '../../runner/drivers/sandbox/probe.ts';
 import type { KnownGuests } from '../../world/drivers.ts';
+import { makeDirectory } from '../../world/make-directory.ts';
 
 const installed = (what: string, detail: string): Probe => ({ what, ok: true, required: false, detail, remedy: null });
 
@@ -28,9 +29,12 @@ export async function probeGit(host: Host): Promise<Probe> {
 
 /** The store's file system: its type, its room, and whether copies share their blocks on it. */
 export async function probeStore(directory: string, host: Host): Promise<readonly Probe[]> {
+  const [from, to] = [join(directory, `.probe-${randomUUID()}`), join(directory, `.probe-${randomUUID()}`)];
   try {
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(directory);
+    writeFileSync(from, 'x'.repeat(65_536));
   } catch (error) {
+    if (existsSync(from)) rmSync(from);
     const detail = error instanceof Error ? error.message : String(error);
     return [
       { what: 'directory', ok: false, required: true, detail, remedy: '--store <a directory that can be written>' },
@@ -38,9 +42,7 @@ export async function probeStore(directory: string, host: Host): Promise<readonl
   }
   const { bavail, bsize } = statfsSync(directory);
   const type = (await host.run(['stat', '--file-system', '--format=%T', directory])).output.trim();
-  const [from, to] = [join(directory, `.probe-${randomUUID()}`), join(directory, `.probe-${randomUUID()}`)];
   try {
-    writeFileSync(from, 'x'.repeat(65_536));
     const { code } = await host.run(['cp', '--reflink=always', from, to]);
     return [roomProbe(bavail * bsize, type), reflinkProbe(code === 0)];
   } finally {

@@ -51,13 +51,27 @@ export interface StoreUser {
 /** All that the store of one machine can do. */
 export type LocalStore = TraceStore & Records & Retention & RunHistory;
 
+/** One by one below what is there: in a file system that makes none (/proc) Node's own recursive way never ends. */
+function makeLayers(directory: string, root: string): void {
+  const layers = join(root, 'layers');
+  if (existsSync(layers)) return;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const path of [root, layers]) {
+    try {
+      mkdirSync(path, { mode: 0o700 });
+    } catch (error) {
+      if (!existsSync(path)) throw error;
+    }
+  }
+}
+
 /**
  * The store of one machine: rows in SQLite, snapshots in directories beside it, at `<directory>/v<format>`. Opening it drops what an earlier boot left unsynced.
  * A directory that cannot be made or written throws the system's error. `user` is null for who only looks, or keeps house.
  */
 export function openLocalStore(directory: string, user: StoreUser | null = null): LocalStore {
   const root = join(directory, `v${formatVersion}`);
-  mkdirSync(join(root, 'layers'), { recursive: true, mode: 0o700 });
+  makeLayers(directory, root);
   // Also where somebody has opened it: whoever may write here decides what is skipped.
   chmodSync(root, 0o700);
   const database = openDatabase(root);

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { probeBases, probeGit, probeNode, probeVirtualMachines, roomProbe } from '../../../src/cli/doctor/probes.ts';
+import {
+  probeBases,
+  probeGit,
+  probeNode,
+  probeStore,
+  probeVirtualMachines,
+  roomProbe,
+} from '../../../src/cli/doctor/probes.ts';
 import { isFit, printExaminations } from '../../../src/cli/doctor/report.ts';
 import type { Host, Probe } from '../../../src/runner/drivers/sandbox/probe.ts';
 
@@ -31,6 +38,16 @@ describe('what doctor finds', () => {
     expect(await probeGit(host({ git: 'git version 2.39.5\n' }))).toMatchObject({ ok: true, detail: '2.39.5' });
     expect(look(await probeGit(host({})))).toEqual(['git', false, 'apt install git']);
   });
+
+  // In each of them Node's own way of making directories would go on for ever, or a file is refused only once the directory is there.
+  it.each(['/proc/layer', '/proc/layer/store', '/proc', '/dev/null/store'])(
+    'a store that cannot be at %s',
+    async (directory) => {
+      const [only, ...others] = (await probeStore(directory, host({}))).map(look);
+      expect(only).toEqual(['directory', false, '--store <a directory that can be written>']);
+      expect(others).toEqual([]);
+    },
+  );
 
   it('what base machines are made with', async () => {
     const all = host({ mmdebstrap: 'mmdebstrap 1.3.5', tar: '', zstd: '', xz: '' }, keyring);

@@ -169,10 +169,11 @@ async function probeOverlay(storeDirectory: string, host: Host): Promise<Probe> 
   const probe = { what: 'overlay', required: true } as const;
   let scratch: string;
   try {
-    mkdirSync(storeDirectory, { recursive: true });
+    if (!existsSync(storeDirectory)) mkdirSync(storeDirectory);
     scratch = mkdtempSync(join(storeDirectory, '.probe-'));
   } catch (error) {
-    return { ...probe, ok: false, detail: String(error), remedy: '--store <a directory that can be written>' };
+    const detail = error instanceof Error ? error.message : String(error);
+    return { ...probe, ok: false, detail, remedy: '--store <a directory that can be written>' };
   }
   try {
     for (const name of ['lower', 'upper', 'work', 'root']) mkdirSync(join(scratch, name));
