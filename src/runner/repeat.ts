@@ -89,7 +89,8 @@ function viewsThen(data: SnapshotData, views: readonly View[]): readonly View[] 
   });
 }
 
-function pruning(views: readonly View[]): Pruning {
+/** What becomes of an entry that an earlier result had written, by what views hold now and held then. */
+export function pruning(views: readonly View[]): Pruning {
   return (path, kind) => {
     const held = views.flatMap((view) => view.entry(path) ?? []);
     if (held.length === 0) return 'keep';

@@ -5,23 +5,27 @@ import { openWorkshop, type Report, type Workshop } from '../support/workshop.ts
 import type { Edit, Scenario } from './scenario.ts';
 
 /** Plays scenarios side by side in one repository and one store, a process for all their nth edits, and tests each of them. */
-export function play(title: string, scenarios: readonly Scenario[]): void {
-  describe(title, () => {
+export function play(
+  title: string,
+  scenarios: readonly Scenario[],
+  run: { readonly args: readonly string[] } = { args: [] },
+): void {
+  describe(title, { timeout: 400_000 }, () => {
     const reports: Report[] = [];
     let workshop: Workshop | null = null;
     beforeAll(async () => {
       workshop = openWorkshop();
       for (const scenario of scenarios) setUp(workshop, scenario);
-      reports.push(await workshop.run());
+      reports.push(await workshop.run(run));
       const rounds = Math.max(...scenarios.map((one) => one.edits.length));
       for (let round = 0; round < rounds; round++) {
         for (const { name, edits } of scenarios) {
           const edit = edits[round];
           if (edit) apply(workshop, name, edit);
         }
-        reports.push(await workshop.run());
+        reports.push(await workshop.run(run));
       }
-    });
+    }, 900_000);
     afterAll(() => workshop?.[Symbol.dispose]());
 
     for (const scenario of scenarios) {
