@@ -142,6 +142,16 @@ export class MachineRefused extends Error {
   override readonly name: string = 'MachineRefused';
 }
 
+/** What a driver knows of a step that has ended, whatever it ended with. */
+export interface EndedStep {
+  readonly observations: readonly Observation[];
+  /** Why the step must fail, though its command may not have: it was not given what is there. */
+  readonly fault: string | null;
+  /** Why it must not be stored: it may have seen more than is known. */
+  readonly doubt: string | null;
+  readonly state: Kept;
+}
+
 /** A running machine. When the machine is gone, `exec` ends as `lost` and every other method rejects with `MachineLost`; none hangs. */
 export interface Machine extends AsyncDisposable {
   /** Runs to the end of bash (not of its output pipes). Standard input is /dev/null. Output comes as it is written; stdout and stderr together. */
@@ -190,16 +200,12 @@ export interface Machine extends AsyncDisposable {
    * Ends a step: freezes the machine's processes, lets every request be answered, cuts the observations, keeps the state if asked and possible, thaws.
    * A state that cannot be kept says why (`redis-server is still running; …`).
    */
-  endStep(options: { readonly keep: boolean }): Promise<{
-    readonly observations: readonly Observation[];
-    readonly fault: string | null;
-    readonly state: Kept;
-  }>;
+  endStep(options: { readonly keep: boolean }): Promise<EndedStep>;
   /**
    * Ends the machine and keeps its state with all that runs in it, as `endStep` does: a machine that is booted on that stack goes on where this one stood.
    * Where the state cannot be kept, the machine goes on itself. Null where the driver saves no memory.
    */
-  readonly hibernate: (() => ReturnType<Machine['endStep']>) | null;
+  readonly hibernate: (() => Promise<EndedStep>) | null;
   /** Connects a TCP stream to a port on the machine's loopback (EXPOSE and its proxy). */
   connect(port: number): Promise<import('node:stream').Duplex>;
 }

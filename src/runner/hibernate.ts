@@ -21,8 +21,8 @@ export async function hibernate(
   if (machine.hibernate === null || !bench.busy || !last) return { trail, hibernated: false };
   const beganMs = ports.clock.now();
   const background = await bench.backgroundsAfter(last.state);
-  const { state, observations, fault } = await machine.hibernate();
-  if (!state.kept || observations.length > 0 || fault !== null) return { trail, hibernated: false };
+  const { state, observations, fault, doubt } = await machine.hibernate();
+  if (!state.kept || observations.length > 0 || fault !== null || doubt !== null) return { trail, hibernated: false };
   emit({ kind: 'machineHibernated', runner, durationMs: ports.clock.now() - beganMs });
   const now = { ...last, state: { ...last.state, background }, data: { stack: state.stack, mtimes }, notKept: null };
   return { trail: [...trail.slice(0, -1), now], hibernated: true };

@@ -1,9 +1,8 @@
-import type { Bench } from './bench.ts';
 import type { ChainStep } from './chain.ts';
-import { wantsSnapshot } from './checkpoint.ts';
+import { endStep, type Keeping } from './end-step.ts';
 import { keepFailure } from './failure.ts';
 import type { RunContext } from './context.ts';
-import type { Exit, Kept, Machine } from './driver.ts';
+import type { Exit } from './driver.ts';
 import { MachineLost } from './driver.ts';
 import { hibernate } from './hibernate.ts';
 import { isWorking } from './instruction.ts';
@@ -13,11 +12,10 @@ import type { Position } from './position.ts';
 import { record } from './record.ts';
 import { continueFrom, inherited, startsAnew, startStateOf, union, type StartState } from './repeat.ts';
 import { goingBack, isCacheAhead, openMachine, type GoBack, type OpenMachine } from './restore.ts';
-import type { InstanceId, MtimeTable, SnapshotData } from './store.ts';
+import type { InstanceId } from './store.ts';
 import type { Claims } from './sharing.ts';
 import { passed, skippedByCondition, steer } from './steer.ts';
-import { workStep, type Worked } from './step.ts';
-import type { Observation } from './view/view.ts';
+import { workStep } from './step.ts';
 import { publishVolumes } from './volumes.ts';
 
 /** How a stretch of work on one machine ended. */
@@ -95,16 +93,6 @@ interface Machinery extends Omit<OpenMachine, 'kind'> {
   /** Index of the step that `begin` is for. */
   readonly begins: number;
   readonly slot: { release: () => void };
-}
-
-/** What the machine's state stands on while it works. */
-interface Keeping {
-  /** The last state that was kept, while nothing came after it. */
-  data: SnapshotData | null;
-  notKept: string | null;
-  keptAtMs: number;
-  /** The store still has room. */
-  room: boolean;
 }
 
 async function work(start: SessionStart, machinery: Machinery): Promise<SessionEnd> {
@@ -254,6 +242,11 @@ async function oneStep(
   });
   if (ended.fault !== null)
     return { kind: 'failed', exit: worked.exit, why: ended.fault, tail: worked.tail, kept: null, again: false };
+  if (ended.doubt !== null && keeping.room) {
+    // What comes after it stands on it.
+    keeping.room = false;
+    emit({ kind: 'stepNotKept', step, why: ended.doubt });
+  }
   const durationMs = ports.clock.now() - beganMs;
   emit({ kind: 'stepEnded', step, exit: worked.exit, durationMs, reads: ended.observations.length });
   const background = await bench.backgroundsAfter(worked.state);
@@ -316,69 +309,4 @@ async function beginAt(
   }
   await continueFrom(begin, { position, machine, context });
   return begin;
-}
-
-async function endStep(
-  chainStep: ChainStep,
-  {
-    worked,
-    bench,
-    machine,
-    context,
-    keeping,
-    mtimes,
-    last,
-  }: {
-    readonly worked: Extract<Worked, { kind: 'done' }>;
-    readonly bench: Bench;
-    readonly machine: Machine;
-    readonly context: RunContext;
-    readonly keeping: Keeping;
-    readonly mtimes: MtimeTable | null;
-    /** Whoever asked for it wants the state after it. */
-    readonly last: boolean;
-  },
-): Promise<{
-  readonly observations: readonly Observation[];
-  /** Why what the step saw cannot be trusted. */
-  readonly fault: string | null;
-  readonly data: SnapshotData | null;
-  readonly notKept: string | null;
-}> {
-  const { ports, chain, emit, runner } = context;
-  const step = stepName(chainStep, runner);
-  const price = ports.driver.snapshotWorthMs;
-  const cheap = price === 0 && (!bench.busy || ports.driver.can.saveMemory);
-  const now = ports.clock.now();
-  const wanted =
-    last ||
-    wantsSnapshot({
-      ...{ chain, index: chainStep.index, cheap, sinceLastMs: now - keeping.keptAtMs },
-      ...(price === 0 ? {} : { worthMs: price }),
-    });
-  let observations: readonly Observation[] = [];
-  let fault: string | null = null;
-  // A state that nobody wanted before may be wanted now, although this step did nothing to the machine.
-  if (worked.touched || bench.busy || (wanted && price > 0 && keeping.data === null)) {
-    const ended = await machine.endStep({ keep: wanted || cheap });
-    observations = ended.observations;
-    fault = ended.fault;
-    take(ended.state, { keeping, now, mtimes });
-    if (!ended.state.kept && (wanted || cheap)) emit({ kind: 'stepNotKept', step, why: ended.state.why });
-  }
-  return { observations, fault, data: wanted ? keeping.data : null, notKept: wanted ? keeping.notKept : null };
-}
-
-function take(
-  state: Kept,
-  { keeping, now, mtimes }: { readonly keeping: Keeping; readonly now: number; readonly mtimes: MtimeTable | null },
-): void {
-  if (!state.kept) {
-    keeping.data = null;
-    keeping.notKept = state.why;
-    return;
-  }
-  keeping.data = { stack: state.stack, mtimes };
-  keeping.notKept = null;
-  keeping.keptAtMs = now;
 }

@@ -162,6 +162,17 @@ describe('nothing is kept', () => {
     expect(await world.run()).toMatchObject({ outcome: 'passed', ran: ['cat /app/one', 'cat /app/two'] });
   });
 
+  test('of a step that may have seen more than is known, and of those after it; they end well', async () => {
+    const world = new FakeWorld({ ...two, Layerfile: `${two.Layerfile}RUN cat /app/other\n` });
+    const doubt = (command: string) => (command === 'cat /app/two' ? 'it asked for operation 4096' : null);
+    const doubtful = await world.run({ doubt });
+    expect(doubtful).toMatchObject({ outcome: 'passed', ran: ['cat /app/one', 'cat /app/two', 'cat /app/other'] });
+    const notKept = doubtful.events.filter((event) => event.kind === 'stepNotKept');
+    expect(notKept).toMatchObject([{ step: { title: 'RUN cat /app/two' }, why: 'it asked for operation 4096' }]);
+    expect(await world.run()).toMatchObject({ outcome: 'passed', ran: ['cat /app/two', 'cat /app/other'] });
+    expect(await world.run()).toMatchObject({ outcome: 'passed', ran: [] });
+  });
+
   test('of a step that was stopped', async () => {
     const world = new FakeWorld(two);
     const stop = new AbortController();

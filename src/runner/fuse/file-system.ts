@@ -169,7 +169,7 @@ export class ViewFileSystem {
       case 'silent':
         return 0;
       case 'unknown':
-        this.#recorder.fault(
+        this.#recorder.doubt(
           `the kernel asked the view server for operation ${request.opcode}, which it does not know`,
         );
         return errorReply(out, unique, errno.ENOSYS);

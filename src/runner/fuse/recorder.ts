@@ -16,8 +16,10 @@ const bits: Readonly<Record<NodeKindOfObservation, number>> = {
 /** What one step was the first to see. */
 export interface Cut {
   readonly observations: readonly Observation[];
-  /** The first reason for which the step must not be stored; null where there is none. */
+  /** The first reason for which the step must fail: it was not given what is there. Null where there is none. */
   readonly fault: string | null;
+  /** The first reason for which nobody can say that this is all it saw: it must not be stored. Null where there is none. */
+  readonly doubt: string | null;
 }
 
 /**
@@ -28,6 +30,7 @@ export interface Cut {
 export class Recorder {
   #pending: { readonly node: Node; readonly kind: ObservationKind; readonly name: string | null }[] = [];
   #fault: string | null = null;
+  #doubt: string | null = null;
 
   saw(node: Node, kind: NodeKindOfObservation): void {
     const bit = bits[kind];
@@ -46,12 +49,17 @@ export class Recorder {
     this.#pending.push({ node: parent, kind: 'absent', name });
   }
 
-  /** The step cannot be trusted. The first reason of a step is kept. */
+  /** The step was not given what is there. The first reason of a step is kept. */
   fault(why: string): void {
     this.#fault ??= why;
   }
 
-  /** Hands over what was seen since the last cut. An observation that cannot be fingerprinted is a fault. */
+  /** The step may have seen more than is known. The first reason of a step is kept. */
+  doubt(why: string): void {
+    this.#doubt ??= why;
+  }
+
+  /** Hands over what was seen since the last cut. An observation that cannot be fingerprinted is a doubt. */
   cut(): Cut {
     const pending = this.#pending;
     this.#pending = [];
@@ -63,12 +71,12 @@ export class Recorder {
       try {
         observations.push({ view: view.spec.ordinal, path, kind, fingerprint: fingerprint(view, path, kind) });
       } catch (error) {
-        this.fault(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+        this.doubt(`${path}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
-    const fault = this.#fault;
-    this.#fault = null;
-    return { observations, fault };
+    const [fault, doubt] = [this.#fault, this.#doubt];
+    this.#fault = this.#doubt = null;
+    return { observations, fault, doubt };
   }
 }
 

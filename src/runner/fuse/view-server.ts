@@ -28,11 +28,13 @@ export interface ViewServer extends AsyncDisposable {
   addView(spec: ViewSpec): Promise<void>;
   /**
    * Everything first observed since the last cut, once all requests that arrived before have been answered.
-   * `fault` is a reason for which the step must not be stored (a file changed while it was used, an unknown operation), else null.
+   * `fault` is a reason for which the step must fail (a file changed while it was used), `doubt` one for which it must not be stored (an unknown operation),
+   * else null.
    */
   cut(): Promise<{
     readonly observations: readonly Observation[];
     readonly fault: string | null;
+    readonly doubt: string | null;
     readonly requests: number;
   }>;
   /** Why it no longer serves; null while it does. */

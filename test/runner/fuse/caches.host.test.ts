@@ -28,7 +28,7 @@ test.each(['on the mount itself', 'below an overlay'])('whatever is done again a
 
   const second = await served.run(work.replace('df .', 'true'), { cwd });
   expect(second.stdout).toBe(first.stdout);
-  expect(await served.server.cut()).toEqual({ observations: [], fault: null, requests: 0 });
+  expect(await served.server.cut()).toEqual({ observations: [], fault: null, doubt: null, requests: 0 });
 });
 
 test('statfs asks each time, and tells nothing', async () => {

@@ -341,11 +341,11 @@ describe('INIT', () => {
 });
 
 describe('what cannot be answered', () => {
-  test('an operation that is not known is a fault of this step only', () => {
+  test('an operation that is not known is a doubt about this step only', () => {
     const kernel = new Kernel();
     expect(kernel.ask({ kind: 'unknown', node: 1, opcode: 4096 })).toMatchObject({ error: -38 });
-    expect(kernel.fileSystem.cut().fault).toContain('operation 4096');
-    expect(kernel.fileSystem.cut().fault).toBeNull();
+    expect(kernel.fileSystem.cut()).toMatchObject({ fault: null, doubt: expect.stringContaining('operation 4096') });
+    expect(kernel.fileSystem.cut().doubt).toBeNull();
   });
 
   test('a request that is not understood', () => {

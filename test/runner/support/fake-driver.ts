@@ -27,6 +27,8 @@ export interface FakeHost {
   before?: (command: string, hostname: string) => Promise<void> | void;
   /** A fault for the command that holds this text. */
   fault?: (command: string) => string | null;
+  /** The same, of a doubt. */
+  doubt?: (command: string) => string | null;
   /** Machines are kept with what runs in them; a reason where the state in a directory cannot be used. */
   memory?: { unusable(directory: string): string | null };
 }
@@ -59,6 +61,7 @@ function bootFake(spec: MachineSpec, host: FakeHost): Machine {
   const known = new Set<string>();
   let leftover: string | null = null;
   let fault: string | null = null;
+  let doubt: string | null = null;
   let layers = 0;
   const below = spec.stack.findLast((entry) => entry.kind === 'machine');
   let up = below === undefined ? 0 : Number(readFileSync(join(below.directory, 'up'), 'utf8'));
@@ -141,6 +144,7 @@ function bootFake(spec: MachineSpec, host: FakeHost): Machine {
     const ended = await Promise.race([work(), stopped]);
     if (ended === 'stopped' || signal.aborted) return { kind: 'cancelled' };
     fault = host.fault?.(text) ?? fault;
+    doubt = host.doubt?.(text) ?? doubt;
     return { kind: 'exited', code: ended };
   };
 
@@ -178,12 +182,11 @@ function bootFake(spec: MachineSpec, host: FakeHost): Machine {
       return null;
     },
     async endStep({ keep }) {
-      const observations = seen;
-      const why = fault;
+      const seenThen = { observations: seen, fault, doubt };
       seen = [];
-      fault = null;
-      if (leftover !== null) return { observations, fault: why, state: { kept: false, why: leftover } };
-      if (!keep) return { observations, fault: why, state: { kept: false, why: 'it was not asked for' } };
+      fault = doubt = null;
+      if (leftover !== null) return { ...seenThen, state: { kept: false, why: leftover } };
+      if (!keep) return { ...seenThen, state: { kept: false, why: 'it was not asked for' } };
       const fresh: string[] = [];
       if (host.memory !== undefined) {
         const directory = join(spec.directory, `memory-${layers++}`);
@@ -192,7 +195,7 @@ function bootFake(spec: MachineSpec, host: FakeHost): Machine {
         writeFileSync(join(directory, 'up'), String(up));
         stack = [...stack, { kind: 'machine', directory }];
         written = {};
-        return { observations, fault: why, state: { kept: true, stack, layers: [directory] } };
+        return { ...seenThen, state: { kept: true, stack, layers: [directory] } };
       }
       if (Object.keys(written).length > 0) {
         const directory = join(spec.directory, String(layers++));
@@ -202,7 +205,7 @@ function bootFake(spec: MachineSpec, host: FakeHost): Machine {
         fresh.push(directory);
         written = {};
       }
-      return { observations, fault: why, state: { kept: true, stack, layers: fresh } };
+      return { ...seenThen, state: { kept: true, stack, layers: fresh } };
     },
     connect: () => Promise.reject(new Error('no ports here')),
     async [Symbol.asyncDispose]() {

@@ -31,6 +31,7 @@ export interface RunOptions {
   readonly store?: (store: TraceStore) => TraceStore;
   readonly before?: FakeHost['before'];
   readonly fault?: FakeHost['fault'];
+  readonly doubt?: FakeHost['doubt'];
   readonly memory?: FakeHost['memory'];
   readonly signal?: AbortSignal;
 }
@@ -172,6 +173,11 @@ function worldPorts(
   };
 }
 
-function pick({ before, fault, memory }: RunOptions): Pick<FakeHost, 'before' | 'fault' | 'memory'> {
-  return { ...(before ? { before } : {}), ...(fault ? { fault } : {}), ...(memory ? { memory } : {}) };
+function pick({ before, fault, doubt, memory }: RunOptions): Pick<FakeHost, 'before' | 'fault' | 'doubt' | 'memory'> {
+  return {
+    ...(before ? { before } : {}),
+    ...(fault ? { fault } : {}),
+    ...(doubt ? { doubt } : {}),
+    ...(memory ? { memory } : {}),
+  };
 }

@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GuestPath } from '../../../host.ts';
-import type { BackgroundProcess, Command, Exit, Kept, Machine, TerminalLine } from '../../driver.ts';
+import type { BackgroundProcess, Command, EndedStep, Exit, Kept, Machine, TerminalLine } from '../../driver.ts';
 import { MachineLost } from '../../driver.ts';
 import type { DeviceViewServer } from '../../fuse/view-server.ts';
 import { decodeName, encodeName } from '../../view/names.ts';
-import type { Observation, ViewSpec } from '../../view/view.ts';
+import type { ViewSpec } from '../../view/view.ts';
 import type { Agent } from './agent.ts';
 import { AgentError } from './agent.ts';
 import type { Group, MachineCgroups } from './cgroup.ts';
@@ -178,18 +178,14 @@ export class SandboxMachine implements Machine {
     }
   }
 
-  async endStep({ keep }: { readonly keep: boolean }): Promise<{
-    readonly observations: readonly Observation[];
-    readonly fault: string | null;
-    readonly state: Kept;
-  }> {
+  async endStep({ keep }: { readonly keep: boolean }): Promise<EndedStep> {
     if (keep) await this.#settleDown();
     const alive = this.#alive().length > 0;
     if (alive && this.#cgroups.canFreeze) await this.#cgroups.freeze();
     try {
-      const cut = await this.#ofViews((server) => server.cut());
+      const { observations, fault, doubt } = await this.#ofViews((server) => server.cut());
       const state: Kept = keep ? await this.#keep() : { kept: false, why: 'it was not asked for' };
-      return { observations: cut.observations, fault: cut.fault, state };
+      return { observations, fault, doubt, state };
     } finally {
       if (alive) await this.#cgroups.thaw();
     }

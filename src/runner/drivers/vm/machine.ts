@@ -2,7 +2,16 @@ import { join } from 'node:path';
 import { dirname } from 'node:path/posix';
 import type { Duplex } from 'node:stream';
 import type { GuestPath } from '../../../host.ts';
-import type { BackgroundProcess, Command, Exit, Kept, Machine, StackEntry, TerminalLine } from '../../driver.ts';
+import type {
+  BackgroundProcess,
+  Command,
+  EndedStep,
+  Exit,
+  Kept,
+  Machine,
+  StackEntry,
+  TerminalLine,
+} from '../../driver.ts';
 import { MachineLost, MachineRefused } from '../../driver.ts';
 import type { StreamViewServer } from '../../fuse/view-server.ts';
 import { decodeName, encodeName } from '../../view/names.ts';
@@ -54,7 +63,7 @@ export class VmMachine implements Machine {
   #backgrounds: Background[] = [];
   #states = 0;
   /** What was cut and belongs to the step that ends next. */
-  #uncollected: { readonly observations: Observation[]; fault: string | null } = { observations: [], fault: null };
+  #uncollected = nothingSeen();
 
   constructor(parts: VmMachineParts) {
     this.#vm = parts.vm;
@@ -210,7 +219,7 @@ export class VmMachine implements Machine {
     });
   }
 
-  async endStep({ keep }: { readonly keep: boolean }): ReturnType<Machine['endStep']> {
+  async endStep({ keep }: { readonly keep: boolean }): Promise<EndedStep> {
     const state = await this.#alive(async (): Promise<Kept> => {
       await this.#agent.freeze();
       try {
@@ -225,7 +234,7 @@ export class VmMachine implements Machine {
     return { ...this.#cut(), state };
   }
 
-  readonly hibernate = async (): ReturnType<Machine['endStep']> => {
+  readonly hibernate = async (): Promise<EndedStep> => {
     await this.#alive(() => this.#agent.freeze());
     await this.#alive(() => this.#agent.drain(this.#fuse.sentBytes));
     const state = await this.#keep('end');
@@ -233,9 +242,9 @@ export class VmMachine implements Machine {
     return { ...this.#cut(), state };
   };
 
-  #cut(): { readonly observations: readonly Observation[]; readonly fault: string | null } {
+  #cut(): Omit<EndedStep, 'state'> {
     const cut = this.#uncollected;
-    this.#uncollected = { observations: [], fault: null };
+    this.#uncollected = nothingSeen();
     return cut;
   }
 
@@ -285,6 +294,7 @@ export class VmMachine implements Machine {
     const cut = this.#views.cutNow();
     this.#uncollected.observations.push(...cut.observations);
     this.#uncollected.fault ??= cut.fault;
+    this.#uncollected.doubt ??= cut.doubt;
   }
 
   /** Those that are up or have failed; what has ended well is not taken up again. */
@@ -341,4 +351,9 @@ function lostBy(error: unknown): Exit {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** What is to be handed over at the end of a step, before anything was. */
+function nothingSeen(): { readonly observations: Observation[]; fault: string | null; doubt: string | null } {
+  return { observations: [], fault: null, doubt: null };
 }

@@ -6,7 +6,7 @@ export async function withoutViews(): Promise<DeviceViewServer> {
     addTree: () => Promise.reject(new Error('no trees here')),
     addView: () => Promise.reject(new Error('no views here')),
     directories: async (paths) => paths.map(() => null),
-    cut: async () => ({ observations: [], fault: null, requests: 0 }),
+    cut: async () => ({ observations: [], fault: null, doubt: null, requests: 0 }),
     failure: null,
     [Symbol.asyncDispose]: async () => {},
   };
