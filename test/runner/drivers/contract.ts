@@ -355,6 +355,7 @@ export function describeDriver(name: string, theCase: () => DriverCase): void {
       expect(await machine.endStep({ keep: true })).toEqual({
         observations: [],
         fault: null,
+        doubt: null,
         state: { kept: true, stack: [], layers: [] },
       });
     });
