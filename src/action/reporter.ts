@@ -11,7 +11,7 @@ export interface LogCommands {
   warning(message: string): void;
   error(
     message: string,
-    properties: { readonly title: string; readonly file: string; readonly startLine: number },
+    properties?: { readonly title: string; readonly file: string; readonly startLine: number },
   ): void;
   startGroup(name: string): void;
   endGroup(): void;
@@ -122,7 +122,7 @@ export function createActionReporter(
         return;
       case 'note': {
         const text = `${event.runner ? `${plainText(event.runner.label)}: ` : ''}${plainText(event.message)}`;
-        say(() => (event.level === 'warning' ? log.warning(text) : log.info(text)));
+        say(() => log[event.level](text));
         return;
       }
       case 'baseProgress':

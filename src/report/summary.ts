@@ -86,7 +86,7 @@ export function createSummary(): SummaryBuilder {
           if (event.outcome.kind !== 'succeeded' && event.outcome.kind !== 'failed') others.push(event);
           break;
         case 'note':
-          if (event.runner === null && event.level === 'warning') warnings.push(event.message);
+          if (event.runner === null && event.level !== 'info') warnings.push(event.message);
           break;
         case 'runEnded':
           outcome = event.outcome;

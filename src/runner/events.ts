@@ -93,11 +93,11 @@ export type Event =
   | { readonly kind: 'button'; readonly step: StepName; readonly message: string }
   | { readonly kind: 'pressed'; readonly step: StepName; readonly message: string }
   | { readonly kind: 'remainingSkipped'; readonly step: StepName; readonly count: number }
-  /** Something to know: a restart of background processes, a volume used, a store without room. */
+  /** Something to know: a restart of background processes, a volume used, a store without room. `error`: why nothing can be run. */
   | {
       readonly kind: 'note';
       readonly runner: RunnerName | null;
-      readonly level: 'info' | 'warning';
+      readonly level: 'info' | 'warning' | 'error';
       readonly message: string;
     }
   /** A base machine is made or fetched: a line of progress. */

@@ -55,7 +55,7 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   if (signal.aborted) return end('interrupted');
 
   const broken = (...why: readonly string[]): RunOutcome => {
-    for (const message of why) listener({ kind: 'note', runner: null, level: 'warning', message });
+    for (const message of why) listener({ kind: 'note', runner: null, level: 'error', message });
     return end(signal.aborted ? 'interrupted' : 'broken');
   };
   // Before anything is made or booted, and all at once: whoever has to fetch them goes once.

@@ -59,7 +59,7 @@ describe('a host that cannot run machines', () => {
     expect({ code, said }).toEqual({
       code: 3,
       said: expect.stringMatching(
-        /^warning: this host cannot run machines: \/dev\/fuse: cannot be opened \(ENOENT\): (modprobe fuse|docker run --device \/dev\/fuse .*)\n/,
+        /^error: this host cannot run machines: \/dev\/fuse: cannot be opened \(ENOENT\): (modprobe fuse|docker run --device \/dev\/fuse .*)\n/,
       ),
     });
   });

@@ -88,7 +88,8 @@ export async function openInspection(given: {
   const world = await openRun({
     ...{ options: { ...options, press: [], serve: false }, plan, root, job: 'none', context },
     listener: (event) => {
-      if (event.kind === 'note') terminal.error(`${event.level === 'warning' ? 'warning: ' : ''}${event.message}\n`);
+      if (event.kind === 'note')
+        terminal.error(`${event.level === 'info' ? '' : `${event.level}: `}${event.message}\n`);
     },
   });
   if ('problem' in world) return wrong(world.problem, exit.usage);

@@ -62,7 +62,7 @@ export function createPlainReporter(terminal: Terminal): Reporter {
         return;
       case 'note':
         print(
-          `${event.runner ? `${plainText(event.runner.label)} ▸ ` : ''}${event.level === 'warning' ? 'warning: ' : ''}${plainText(event.message)}`,
+          `${event.runner ? `${plainText(event.runner.label)} ▸ ` : ''}${event.level === 'info' ? '' : `${event.level}: `}${plainText(event.message)}`,
         );
         return;
       case 'baseProgress':

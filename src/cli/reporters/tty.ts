@@ -123,7 +123,10 @@ export function createTtyReporter(terminal: Terminal, clock: Clock): Reporter {
         say('done', `${stepText(event.step)}  pressed`);
         break;
       case 'note':
-        say('still', `${event.runner ? `${plainText(event.runner.label)} ▸ ` : ''}${plainText(event.message)}`);
+        say(
+          event.level === 'error' ? 'failed' : 'still',
+          `${event.runner ? `${plainText(event.runner.label)} ▸ ` : ''}${plainText(event.message)}`,
+        );
         break;
       case 'baseProgress':
         for (const one of doing.values()) if (one.stepSinceMs === null) one.lastLine = plainText(event.message);

@@ -16,6 +16,7 @@ import { compileFetched } from './fetched.ts';
 import { forcing } from './force.ts';
 import { takeNotes } from './notes.ts';
 import type { RunOptions } from './options.ts';
+import { pressProblems } from './press-problems.ts';
 import { reporterFor } from './reporter.ts';
 
 /** What is to be run. */
@@ -91,6 +92,7 @@ export async function runLayerfiles(given: WhatToRun): Promise<ExitCode> {
     reporter.close();
     return world.previous === null && again.job !== null ? exit.usage : exit.done;
   }
+  for (const problem of pressProblems(plan, wanted, options.press)) terminal.error(`warning: ${problem}\n`);
   const notes = takeNotes();
   try {
     const outcome = await runPlan({
