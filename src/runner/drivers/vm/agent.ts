@@ -10,6 +10,8 @@ import { Children, Workers } from './children.ts';
 import { connectInGuest } from './connection.ts';
 import { unpackGuestTree } from './copy-in.ts';
 import { packGuestTree } from './copy-out.ts';
+import type { DeskState } from './desk.ts';
+import { Desk } from './desk.ts';
 import { bootMachine } from './guest-boot.ts';
 import type { FileAttributes, Place } from './guest-files.ts';
 import { findPlace, makeGuestDirectory, readGuestFile, replaceGuestFile } from './guest-files.ts';
@@ -49,6 +51,7 @@ export interface AgentState {
   readonly init: number;
   readonly jobs: readonly JobState[];
   readonly views: ViewMounts;
+  readonly desk: DeskState | null;
 }
 
 /** A machine, by the agent in its guest: what is to be done there is decided here, and the agent does it call by call. */
@@ -58,6 +61,7 @@ export class GuestAgent {
   readonly #channel: Channel;
   readonly #children: Children;
   readonly #workers: Workers;
+  readonly #desk: Desk;
   readonly #init: number;
   readonly #jobs: Jobs;
   #views: ViewMounts;
@@ -65,7 +69,7 @@ export class GuestAgent {
 
   private constructor(
     parts: { readonly channel: Channel; readonly children: Children; readonly workers: Workers },
-    state: Pick<AgentState, 'init' | 'jobs' | 'views'>,
+    state: Pick<AgentState, 'init' | 'jobs' | 'views' | 'desk'>,
   ) {
     const { channel, children, workers } = parts;
     this.#channel = channel;
@@ -74,7 +78,9 @@ export class GuestAgent {
     this.#init = state.init;
     this.#views = state.views;
     this.gone = channel.gone;
-    this.#jobs = new Jobs({ children, workers, gone: this.gone, init: state.init, state: state.jobs });
+    const desk = new Desk(workers, state.desk);
+    this.#desk = desk;
+    this.#jobs = new Jobs({ children, workers, desk, gone: this.gone, init: state.init, state: state.jobs });
     void this.gone.then((why) => {
       this.#lost = why;
     });
@@ -106,7 +112,7 @@ export class GuestAgent {
     const parts = { channel, children, workers };
     const agent = new GuestAgent(
       parts,
-      state ?? { init: await boot(workers), jobs: [], views: { mounts: [], made: 0 } },
+      state ?? { init: await boot(workers), jobs: [], views: { mounts: [], made: 0 }, desk: null },
     );
     for (const bytes of early) children.heard(bytes);
     return agent;
@@ -127,6 +133,7 @@ export class GuestAgent {
       init: this.#init,
       jobs: this.#jobs.state,
       views: this.#views,
+      desk: this.#desk.state,
     };
   }
 
@@ -152,13 +159,12 @@ export class GuestAgent {
 
   /** Kills every process that a job started, and waits until they are gone. */
   async kill(id: number): Promise<void> {
-    using session = this.#session();
-    await killGroup(session, `${jobGroups}/${id}`);
+    await killGroup(this.#desk.session, `${jobGroups}/${id}`);
   }
 
   /** The processes that live in the machine because of jobs, also of jobs whose bash has ended, by name. */
   async jobs(): Promise<readonly { readonly id: number; readonly process: string }[]> {
-    using session = this.#session();
+    const { session } = this.#desk;
     const living: { readonly id: number; readonly process: string }[] = [];
     for (const group of await groupsBelow(session, jobGroups)) {
       for (const pid of await processesOf(session, `${jobGroups}/${group}`))
@@ -169,7 +175,7 @@ export class GuestAgent {
 
   /** TCP ports that a job's processes listen on now, ascending. */
   async ports(id: number): Promise<readonly number[]> {
-    using session = this.#session();
+    const { session } = this.#desk;
     return await portsOf(session, await processesOf(session, `${jobGroups}/${id}`));
   }
 
@@ -177,14 +183,12 @@ export class GuestAgent {
 
   /** Stops every process of the machine, its init included; resolves when all stand still. The agent itself and the views are served on. */
   async freeze(): Promise<void> {
-    using session = this.#session();
-    await freezeMachine(session);
+    await freezeMachine(this.#desk.session);
   }
 
   /** Lets the machine's processes go on. */
   async thaw(): Promise<void> {
-    using session = this.#session();
-    await thawMachine(session);
+    await thawMachine(this.#desk.session);
   }
 
   /**
@@ -192,8 +196,7 @@ export class GuestAgent {
    * (of `FusePort`): replies and notifications.
    */
   async drain(sentBytes: number): Promise<void> {
-    using session = this.#session();
-    await drainViews(session, sentBytes);
+    await drainViews(this.#desk.session, sentBytes);
   }
 
   /** Writes everything that waits for the disk. */
@@ -207,8 +210,7 @@ export class GuestAgent {
    * machine where this fails.
    */
   async wake(given: Awakening): Promise<void> {
-    using session = this.#session();
-    await awaken(session, given);
+    await awaken(this.#desk.session, given);
   }
 
   // Files. Paths are bytes; a leading `/` is the machine's root, which no link leads out of.

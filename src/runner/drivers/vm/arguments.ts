@@ -20,8 +20,8 @@ export interface Inherited {
   readonly agent: number;
   readonly fuse: number;
   readonly incoming: number;
-  readonly kernel: number;
-  readonly initramfs: number;
+  /** Null where a state is to be loaded: it holds them. */
+  readonly boot: { readonly kernel: number; readonly initramfs: number } | null;
   readonly memory: number;
   /** Images from the bottom up, all read only. */
   readonly disks: readonly { readonly descriptor: number; readonly format: 'qcow2' | 'raw' }[];
@@ -50,13 +50,12 @@ export function liveFileOptions(n: number): Readonly<Record<string, unknown>> {
 }
 
 /**
- * QEMU's arguments (QEMU 7.2's qemu(1)). Whether a state is to be loaded changes nothing but the last of them. Files come as inherited descriptors,
- * so that QEMU needs no way to where they lie; it creates files in its working directory only.
+ * QEMU's arguments (QEMU 7.2's qemu(1)). Whether a state is to be loaded changes nothing but what is booted. Files come as inherited descriptors, so
+ * that QEMU needs no way to where they lie; it creates files in its working directory only.
  */
 export function qemuArguments(options: {
   readonly facts: MachineFacts;
   readonly inherited: Inherited;
-  readonly incoming: 'boot' | 'restore';
   readonly network: 'outward' | 'none';
 }): readonly string[] {
   const { facts, inherited } = options;
@@ -72,8 +71,12 @@ export function qemuArguments(options: {
     ...['-cpu', facts.accelerator === 'kvm' ? 'host' : 'max', '-smp', String(facts.cpus)],
     ...['-object', `memory-backend-file,id=ram,size=${size},mem-path=/proc/self/fd/${inherited.memory},share=off`],
     ...['-M', boardOptions(facts.board), '-m', `size=${size}`],
-    ...['-kernel', `/proc/self/fd/${inherited.kernel}`, '-initrd', `/proc/self/fd/${inherited.initramfs}`],
-    ...['-append', kernelCommandLine(facts)],
+    ...(inherited.boot === null
+      ? ['-S', '-incoming', 'defer']
+      : [
+          ...['-kernel', `/proc/self/fd/${inherited.boot.kernel}`],
+          ...['-initrd', `/proc/self/fd/${inherited.boot.initramfs}`, '-append', kernelCommandLine(facts)],
+        ]),
     ...['-chardev', `socket,id=control,fd=${inherited.control}`, '-mon', 'chardev=control,mode=control'],
     ...inherited.disks.flatMap(({ descriptor, format }, index) => [
       ...['-add-fd', `fd=${descriptor},set=${descriptor}`],
@@ -101,7 +104,6 @@ export function qemuArguments(options: {
     ...['-object', 'rng-random,id=entropy,filename=/dev/urandom', '-device', `virtio-rng-${bus},rng=entropy`],
     ...['-netdev', `user,id=net${options.network === 'none' ? ',restrict=on' : ''}`],
     ...['-device', `virtio-net-${bus},netdev=net${bus === 'pci' ? ',romfile=' : ''}`],
-    ...(options.incoming === 'restore' ? ['-S', '-incoming', 'defer'] : []),
   ];
 }
 

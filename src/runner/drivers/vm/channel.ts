@@ -6,6 +6,9 @@ import type { Duplex } from 'node:stream';
 const magic = Buffer.from('layer-vm-hello-1', 'latin1');
 const mostPayloadBytes = 1 << 16;
 const headerBytes = 16;
+/** A packet without its payload. */
+const packetBytes = headerBytes + 4;
+const helloBytes = 48;
 const acknowledgeAfterBytes = 1 << 17;
 
 /** Where a stream to a guest stood while that guest stood still: with it, a new end goes on without losing or repeating a byte. */
@@ -22,7 +25,7 @@ export interface ChannelState {
  * The host's end of a stream over a port of the guest (channel.c is the other). QEMU's ports lose what is under way when a connection or QEMU ends,
  * so each side keeps what the other has not acknowledged, and both agree on where they stand when a connection begins. On the wire:
  *
- * To the guest: zero bytes, as many as a packet may have, so that whatever packet was cut off in front of them ends; then the magic, the session
+ * To the guest: zero bytes, as many as a packet may lack, so that whatever packet was cut off in front of them ends; then the magic, the session
  * (u32, random, no byte of it zero), 1 to resume or 0 to begin anew (u32), bytes received so far (u64) and a nonce (16 bytes). Then packets: session,
  * length (u32), bytes received so far (u64), payload, session again, by which the guest knows that it is whole.
  *
@@ -45,6 +48,7 @@ export class Channel {
   #told: number;
   #acknowledged: number;
   #unacknowledged: Buffer[];
+  #gathering = false;
 
   private constructor(stream: Duplex, state: ChannelState | null) {
     this.#stream = stream;
@@ -73,13 +77,13 @@ export class Channel {
   ): Promise<Channel> {
     const channel = new Channel(stream, options.state);
     channel.#listener = options.listener;
-    const hello = Buffer.alloc(magic.length + 32);
+    const hello = Buffer.alloc(helloBytes);
     magic.copy(hello);
     channel.#session.copy(hello, 16);
     hello.writeUInt32BE(channel.#resumed ? 1 : 0, 20);
     hello.writeBigUInt64BE(BigInt(channel.#received), 24);
     channel.#nonce.copy(hello, 32);
-    stream.write(Buffer.concat([Buffer.alloc(mostPayloadBytes + 64), hello]));
+    stream.write(Buffer.concat([Buffer.alloc(channel.#cutOff), hello]));
     const aborted = Promise.withResolvers<never>();
     const abort = (): void => aborted.reject(options.signal.reason);
     if (options.signal.aborted) abort();
@@ -118,15 +122,28 @@ export class Channel {
     };
   }
 
+  /** How much may be missing of a packet whose end the guest did not get: it holds nothing that was acknowledged. */
+  get #cutOff(): number {
+    const unacknowledged = this.#unacknowledged.reduce((sum, piece) => sum + piece.length, 0);
+    return (this.#resumed ? Math.min(unacknowledged, mostPayloadBytes) : mostPayloadBytes) + packetBytes + helloBytes;
+  }
+
   #packet(payload: Buffer): boolean {
     const header = Buffer.alloc(headerBytes);
     this.#session.copy(header);
     header.writeUInt32BE(payload.length, 4);
     header.writeBigUInt64BE(BigInt(this.#received), 8);
     this.#told = this.#received;
-    this.#stream.write(header);
-    this.#stream.write(payload);
-    return this.#stream.write(this.#session);
+    // What is sent together arrives together: the guest is woken once.
+    if (!this.#gathering) {
+      this.#gathering = true;
+      this.#stream.cork();
+      setImmediate(() => {
+        this.#gathering = false;
+        this.#stream.uncork();
+      });
+    }
+    return this.#stream.write(Buffer.concat([header, payload, this.#session]));
   }
 
   #take(chunk: Buffer): void {

@@ -148,6 +148,18 @@ export class Workers {
   }
 
   start(options: ChildOptions = {}): Worker {
+    return this.#watched((listener) => this.#children.start(listener, options));
+  }
+
+  /** One that was started before a restore, and owes no answer. */
+  resume(number: number): Pick<Worker, 'number' | 'session'> {
+    return this.#watched((listener) => {
+      this.#children.listen(number, listener);
+      return number;
+    });
+  }
+
+  #watched(begin: (listener: ChildListener) => number): Worker {
     if (this.#lost !== null) throw new MachineLost(this.#lost);
     const pid = Promise.withResolvers<number>();
     pid.promise.catch(() => {});
@@ -165,15 +177,12 @@ export class Workers {
       session.ended(why);
       pid.reject(why);
     };
-    const number = this.#children.start(
-      {
-        started: pid.resolve,
-        refused: (errno) => over(new MachineRefused(`no process could be started in the machine: ${errno}`)),
-        output: (bytes) => session.heard(bytes),
-        ended: (status) => over(new MachineRefused(`what worked on it has died (${status})`)),
-      },
-      options,
-    );
+    const number = begin({
+      started: pid.resolve,
+      refused: (errno) => over(new MachineRefused(`no process could be started in the machine: ${errno}`)),
+      output: (bytes) => session.heard(bytes),
+      ended: (status) => over(new MachineRefused(`what worked on it has died (${status})`)),
+    });
     void this.#gone.then((why) => over(new MachineLost(why)));
     return { number, session, pid: pid.promise };
   }

@@ -87,7 +87,12 @@ export async function findPlace(session: Session, path: Field): Promise<Place> {
 export async function readGuestFile(session: Session, path: string): Promise<Buffer> {
   const read = call('read', { resultOf: 0 }, { filled: pieceBytes }, pieceBytes);
   // The second finds nothing more in most files.
-  const [opened, ...results] = await session.run([call('openat', here, path, open.read, 0), read, read]);
+  const [opened, ...results] = await session
+    .run([call('openat', here, path, open.read, 0), read, read])
+    .catch((error: unknown) => {
+      if (error instanceof CallFailed && error.at > 0) session.close(error.results[0]?.value ?? -1);
+      throw error;
+    });
   const fd = opened?.value ?? -1;
   const chunks = results.map(({ rooms }) => rooms[0] ?? Buffer.alloc(0));
   while ((chunks.at(-1)?.length ?? 0) > 0) {

@@ -31,31 +31,37 @@ export async function awaken(session: Session, given: Awakening): Promise<void> 
   time.writeBigInt64LE(given.unixNs / 1_000_000_000n, 0);
   time.writeBigInt64LE(given.unixNs % 1_000_000_000n, 8);
   const generator = { resultOf: 1 };
-  await session.run([
+  const own: readonly Call[] = [
     call('clock_settime', 0, time),
     call('openat', here, '/dev/urandom', open.write, 0),
     call('ioctl', generator, addEntropy, pool),
     call('ioctl', generator, reseed, 0),
     call('close', generator),
     attempt('unlinkat', here, '/disk/machine/var/lib/systemd/random-seed', 0),
-  ]);
-  await identify(session, given);
+  ];
+  await session.run(joined(own, identity(given)));
+}
+
+interface Name {
+  readonly hostname: string;
+  readonly machineId: string;
 }
 
 /** Gives the machine a name, an id, and a boot id, in files of the agent's that cover the machine's own. */
-export async function identify(
-  session: Session,
-  { hostname, machineId }: { readonly hostname: string; readonly machineId: string },
-): Promise<void> {
+export async function identify(session: Session, name: Name): Promise<void> {
+  await session.run(identity(name));
+}
+
+function identity({ hostname, machineId }: Name): readonly Call[] {
   const name = Buffer.from(hostname);
-  await session.run([call('sethostname', name, name.length)]);
   const files = {
     hostname: `${hostname}\n`,
     hosts: `127.0.0.1 localhost ${hostname}\n::1 localhost\n`,
     boot_id: `${randomUUID()}\n`,
     'machine-id': `${machineId}\n`,
   };
-  await session.run(joined(...Object.entries(files).map(([file, text]) => sayingInEtc(file, text))));
+  const sayings = Object.entries(files).map(([file, text]) => sayingInEtc(file, text));
+  return joined([call('sethostname', name, name.length)], ...sayings);
 }
 
 /** Writes a file of the agent's own that covers one of the machine's: what it says belongs to the guest, and lies in no layer. */

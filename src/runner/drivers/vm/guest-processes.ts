@@ -174,9 +174,8 @@ const noEntry = 2;
 /** Waits until no request of the views' mount is open, and the kernel there has taken all that the host sent up to `sentBytes`. */
 export async function drainViews(session: Session, sentBytes: number): Promise<void> {
   const until = Date.now() + 2 * freezeMs;
-  const [opened] = await session.run([call('openat', here, viewsProgress, open.read, 0)]);
   for (;;) {
-    const found = (await session.call('pread64', opened?.value ?? -1, { filled: 16 }, 16, 0)).rooms[0];
+    const found = (await session.run(progressOfViews))[1]?.rooms[0];
     if (found === undefined || found.length < 16) throw new MachineRefused('the views are not served');
     if (found.readBigUInt64LE(0) === 0n && found.readBigUInt64LE(8) >= BigInt(sentBytes)) return;
     if (Date.now() > until) throw new MachineRefused('requests for files of the views are not being answered');
@@ -186,3 +185,9 @@ export async function drainViews(session: Session, sentBytes: number): Promise<v
 
 /** Where the guest's carrier of requests writes how many are open, and how much it has taken from the host (u64 each). */
 export const viewsProgress = '/run/views';
+
+const progressOfViews: readonly Call[] = [
+  call('openat', here, viewsProgress, open.read, 0),
+  attempt('read', { resultOf: 0 }, { filled: 16 }, 16),
+  call('close', { resultOf: 0 }),
+];

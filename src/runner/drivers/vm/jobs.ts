@@ -5,7 +5,8 @@ import { attempt, atWorkingDirectory as here, CallFailed, messageOf } from './ca
 import type { Children, Workers } from './children.ts';
 import { jobGroups, killGroup } from './guest-processes.ts';
 import type { Launch } from './launching.ts';
-import { becomeBash, memoryEvents, memoryKillsIn, prepareJob, spaceOf } from './launching.ts';
+import { memoryEvents, memoryKillsIn, spaceOf, startJob } from './launching.ts';
+import type { Desk } from './desk.ts';
 import { Session } from './session.ts';
 import { GuestTerminal } from './guest-terminal.ts';
 
@@ -50,6 +51,7 @@ const machineEndsMs = 1000;
 export class Jobs {
   readonly #children: Children;
   readonly #workers: Workers;
+  readonly #desk: Desk;
   readonly #gone: Promise<string>;
   readonly #init: number;
   readonly #running = new Map<number, RunningJob>();
@@ -57,12 +59,14 @@ export class Jobs {
   constructor(parts: {
     readonly children: Children;
     readonly workers: Workers;
+    readonly desk: Desk;
     readonly gone: Promise<string>;
     readonly init: number;
     readonly state: readonly JobState[];
   }) {
     this.#children = parts.children;
     this.#workers = parts.workers;
+    this.#desk = parts.desk;
     this.#gone = parts.gone;
     this.#init = parts.init;
     for (const state of parts.state) {
@@ -137,8 +141,12 @@ export class Jobs {
     void this.#gone.then((why) => preparing.ended(new MachineLost(why)));
     const start = async (): Promise<void> => {
       try {
-        const tty = (await options.terminal?.open()) ?? null;
-        job.killsBefore = await prepareJob(preparing, { id, launch, init: this.#init, tty });
+        const tty = options.terminal === null ? null : await options.terminal.open();
+        const heard = (bytes: Buffer): void => {
+          session = null;
+          if (bytes.length > 0) job.heard(bytes);
+        };
+        job.killsBefore = await startJob(preparing, { id, launch, init: this.#init, tty, heard });
       } catch (error) {
         // A directory that cannot be entered is the command's failure, anything else the machine's.
         const own = error instanceof CallFailed && error.failed === 'chdir';
@@ -150,9 +158,6 @@ export class Jobs {
         if (own) return;
         throw error;
       }
-      // From here on, what comes is the command's.
-      session = null;
-      becomeBash((bytes) => this.#children.write(id, bytes), launch);
       options.terminal?.read();
     };
     const begun = this.#watched(job, {
@@ -186,8 +191,7 @@ export class Jobs {
     // When the machine's init ends, the kernel kills all others first: that is the end of the machine, not of this command.
     if (signal === killed && !(await this.#letsIn())) return await lost;
     await terminal?.ended();
-    using session = this.#workers.session();
-    const results = await session.run([
+    const results = await this.#desk.session.run([
       ...memoryEvents,
       attempt('unlinkat', here, `${jobGroups}/${job.id}`, removeDirectory),
     ]);
@@ -196,8 +200,7 @@ export class Jobs {
   }
 
   async #clear(id: number): Promise<void> {
-    using session = this.#workers.session();
-    await killGroup(session, `${jobGroups}/${id}`);
+    await killGroup(this.#desk.session, `${jobGroups}/${id}`);
   }
 
   /** Whether the machine takes new processes; tried for a while. */

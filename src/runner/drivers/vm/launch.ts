@@ -56,7 +56,8 @@ export function launch(options: {
   using opened = new Descriptors();
   const disks = images.map(({ path }) => opened.open(path));
   // The image is mapped from a descriptor that could write, since this QEMU opens it so; the mapping itself never does.
-  const others = [files.kernel.path, files.initramfs.path, options.memoryImage].map((path) => opened.open(path));
+  const booted = options.incoming === 'boot' ? [files.kernel.path, files.initramfs.path] : [];
+  const others = [options.memoryImage, ...booted].map((path) => opened.open(path));
   const virtualBytes = sizeOfDisk(disks[0] ?? -1, files.disk);
   for (const [n, { path, format }] of images.entries()) {
     if (format === 'qcow2' && readHeader(disks[n] ?? -1) === null)
@@ -67,15 +68,17 @@ export function launch(options: {
   writeFileSync(live, emptyQcow2(virtualBytes), { mode: 0o600, flag: 'wx' });
   for (const path of [live, options.directory]) if (user) chownSync(path, user.uid, user.uid);
   const descriptors = [...others, ...disks];
-  const [kernel = 0, initramfs = 0, memory = 0, ...inheritedDisks] = descriptors.map((_, n) => firstFileDescriptor + n);
+  const numbers = descriptors.map((_, n) => firstFileDescriptor + n);
+  const [memory = 0, kernel = 0, initramfs = 0] = numbers;
+  const inheritedDisks = numbers.slice(others.length);
   const args = qemuArguments({
     facts,
     inherited: {
       ...channelDescriptors,
-      ...{ kernel, initramfs, memory },
+      boot: options.incoming === 'boot' ? { kernel, initramfs } : null,
+      memory,
       disks: inheritedDisks.map((descriptor, n) => ({ descriptor, format: images[n]?.format ?? 'qcow2' })),
     },
-    incoming: options.incoming,
     network: options.network,
   });
   const { program, directory, enter } = options;

@@ -2,16 +2,7 @@ import { Buffer } from 'node:buffer';
 import { constants } from 'node:fs';
 import type { Field } from '../frames.ts';
 import type { Call, Result } from './calls.ts';
-import {
-  attempt,
-  atWorkingDirectory as here,
-  bytesAsText,
-  call,
-  closeOnExec,
-  encodeBatch,
-  joined,
-  open,
-} from './calls.ts';
+import { attempt, atWorkingDirectory as here, bytesAsText, call, closeOnExec, joined, open } from './calls.ts';
 import { jobGroups, machineGroup, telling } from './guest-processes.ts';
 import { enterMachine } from './namespaces.ts';
 import type { Session } from './session.ts';
@@ -42,18 +33,25 @@ const mostDescriptors = [65_536, 1_048_576] as const;
 const unchanged = -1;
 
 /**
- * Makes a child of the agent's ready to become a job's bash: in its control group, in the machine, as its user. With `tty`, on a terminal of the machine's.
- * Resolves with how many processes the kernel had killed for want of memory. Rejects with `CallFailed`, of `chdir` where its directory is not there.
+ * Makes a child of the agent's a job's bash: in its control group, in the machine, as its user. With `tty`, on a terminal of the machine's. Resolves with
+ * how many processes the kernel had killed for want of memory; `heard` hears what it says from then on. Rejects with `CallFailed`, of `chdir` where its
+ * directory is not there.
  */
-export async function prepareJob(
+export async function startJob(
   session: Session,
-  job: { readonly id: number; readonly launch: Launch; readonly init: number; readonly tty: string | null },
+  job: {
+    readonly id: number;
+    readonly launch: Launch;
+    readonly init: number;
+    readonly tty: string | null;
+    readonly heard: (bytes: Buffer) => void;
+  },
 ): Promise<number> {
-  const { id, launch, init, tty } = job;
+  const { id, launch, init, tty, heard } = job;
   const group = `${jobGroups}/${id}`;
   const script = Buffer.from(launch.script);
   const file = { resultOf: 0 };
-  const results = await session.run(
+  const results = await session.become(
     joined(
       memoryEvents,
       [call('mkdirat', here, group, 0o755)],
@@ -79,6 +77,8 @@ export async function prepareJob(
         call('chdir', bytesAsText(launch.cwd)),
       ],
     ),
+    becomingBash(launch),
+    heard,
   );
   return memoryKillsIn(results);
 }
@@ -111,21 +111,18 @@ function onTerminal(tty: string, uid: number): readonly Call[] {
   ];
 }
 
-/** The last that a prepared child is told: whatever it says from here on is the command's. */
-export function becomeBash(send: (bytes: Buffer) => void, launch: Launch): void {
+function becomingBash(launch: Launch): readonly Call[] {
   const words = {
     list: ['bash', '-c', `eval "exec ${scriptDescriptor}<&-; $(</proc/self/fd/${scriptDescriptor})"`, 'bash'],
   };
   const environment = { list: Object.entries(launch.env).map(([name, value]) => `${name}=${value}`) };
   const missing = Buffer.from('layer: bash is not in this machine\n');
-  send(
-    encodeBatch([
-      attempt('execve', '/bin/bash', words, environment),
-      attempt('execve', '/usr/bin/bash', words, environment),
-      attempt('write', output, missing, missing.length),
-      attempt('exit_group', 127),
-    ]),
-  );
+  return [
+    attempt('execve', '/bin/bash', words, environment),
+    attempt('execve', '/usr/bin/bash', words, environment),
+    attempt('write', output, missing, missing.length),
+    attempt('exit_group', 127),
+  ];
 }
 
 function numbers(list: readonly number[]): Buffer {

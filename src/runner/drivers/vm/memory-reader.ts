@@ -10,6 +10,8 @@ import { decodePageIndex, digestBytes, pageBytes } from './page-index.ts';
 import { damaged, openSaved, readSaved } from './saved-file.ts';
 
 const decompress = promisify(zstdDecompress);
+/** In one piece: else a thread is asked anew for each few kilobytes. */
+const wholeBlock = { maxOutputLength: blockBytes, chunkSize: blockBytes };
 
 /** A level of a chain, as far as memory goes. */
 export interface MemoryLevel {
@@ -70,7 +72,7 @@ async function readBlocks(level: MemoryLevel, progress: Progress): Promise<void>
       const current: Promise<Buffer> | null = ahead;
       const compressed = length === null ? null : await readExactly(file, at, length);
       if (compressed) hash.update(compressed);
-      ahead = compressed && decompress(compressed, { maxOutputLength: blockBytes });
+      ahead = compressed && decompress(compressed, wholeBlock);
       ahead?.catch(() => {});
       at += length ?? 0;
       if (current === null) continue;

@@ -18,7 +18,8 @@ export const blockBytes = 2 ** 20;
 const waitingBytes = 256 * 2 ** 20;
 
 const compress = promisify(zstdCompress);
-const level = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+/** In one piece, also what cannot be compressed (zstd.h: ZSTD_compressBound). */
+const level = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: blockBytes + (blockBytes >> 8) };
 
 interface Chunk {
   readonly first: number;

@@ -1,4 +1,3 @@
-import type { Hash } from 'node:crypto';
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -7,7 +6,9 @@ import { join } from 'node:path';
 import { StateUnusable } from '../../driver.ts';
 import type { FileRecord } from './machine-record.ts';
 
-const chunkBytes = 2 ** 20;
+const windowBytes = 2 ** 20;
+/** So much that does not count is read rather than asked for around it. */
+const gapBytes = 2 ** 16;
 
 /** Opens a saved file. Throws `StateUnusable` where it is not there, no plain file, or not as long as recorded. */
 export async function openSaved(directory: string, name: string, record: FileRecord): Promise<FileHandle> {
@@ -40,16 +41,14 @@ export async function verifySaved(options: {
   readonly directory: string;
   readonly name: string;
   readonly record: FileRecord;
-  readonly ranges?: readonly (readonly [start: number, end: number])[];
+  readonly ranges?: readonly Range[];
 }): Promise<void> {
   const { directory, name, record, ranges = [[0, options.record.bytes]] } = options;
   await using file = await openSaved(directory, name, record);
   const status = await file.stat({ bigint: true });
   const content = [status.dev, status.ino, status.size, status.mtimeNs, status.ctimeNs].join(' ');
   if (verified.get(record.sha256) === content) return;
-  const hash = createHash('sha256');
-  for (const [start, end] of ranges) await digestRange(file, { hash, start, end });
-  if (hash.digest('hex') !== record.sha256) throw damaged(directory, name);
+  if ((await digestOf(file, ranges)) !== record.sha256) throw damaged(directory, name);
   verified.set(record.sha256, content);
 }
 
@@ -61,20 +60,59 @@ export function damaged(directory: string, name: string): StateUnusable {
 export async function recordFile(path: string): Promise<FileRecord> {
   await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   const { size } = await file.stat();
-  const hash = createHash('sha256');
-  await digestRange(file, { hash, start: 0, end: size });
-  return { bytes: size, sha256: hash.digest('hex') };
+  return { bytes: size, sha256: await digestOf(file, [[0, size]]) };
 }
 
-async function digestRange(
-  file: FileHandle,
-  range: { readonly hash: Hash; readonly start: number; readonly end: number },
-): Promise<void> {
-  const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, range.end - range.start));
-  for (let at = range.start; at < range.end;) {
-    const { bytesRead } = await file.read(chunk, 0, Math.min(chunk.length, range.end - at), at);
-    if (bytesRead === 0) break;
-    range.hash.update(chunk.subarray(0, bytesRead));
-    at += bytesRead;
+type Range = readonly [start: number, end: number];
+
+/** Ranges of a file that are read at once; what lies between them does not count. */
+interface Window {
+  readonly start: number;
+  readonly ranges: Range[];
+}
+
+/** The next window is read by another thread while this one is digested. */
+async function digestOf(file: FileHandle, ranges: readonly Range[]): Promise<string> {
+  const hash = createHash('sha256');
+  const windows = windowsOf(ranges);
+  const rooms = [0, 1].map(() => Buffer.allocUnsafeSlow(windowBytes));
+  const read = (n: number): Promise<Buffer> => {
+    const [window, room] = [windows[n], rooms[n % 2]];
+    const bytes = window && room ? readWindow(file, window, room) : Promise.resolve(Buffer.alloc(0));
+    bytes.catch(() => {});
+    return bytes;
+  };
+  let ahead = read(0);
+  for (const [n, { start, ranges: parts }] of windows.entries()) {
+    const bytes = await ahead;
+    ahead = read(n + 1);
+    for (const [from, to] of parts) hash.update(bytes.subarray(from - start, to - start));
   }
+  return hash.digest('hex');
+}
+
+async function readWindow(file: FileHandle, { start, ranges }: Window, into: Buffer): Promise<Buffer> {
+  const length = (ranges.at(-1)?.[1] ?? start) - start;
+  for (let done = 0; done < length;) {
+    const { bytesRead } = await file.read(into, done, length - done, start + done);
+    if (bytesRead === 0) return into.subarray(0, done);
+    done += bytesRead;
+  }
+  return into.subarray(0, length);
+}
+
+function windowsOf(ranges: readonly Range[]): readonly Window[] {
+  const windows: Window[] = [];
+  for (const [start, end] of ranges) {
+    for (let at = start; at < end;) {
+      let last = windows.at(-1);
+      const near =
+        last !== undefined && at < last.start + windowBytes && at - (last.ranges.at(-1)?.[1] ?? 0) <= gapBytes;
+      if (last === undefined || !near) windows.push((last = { start: at, ranges: [] }));
+      const to = Math.min(end, last.start + windowBytes);
+      last.ranges.push([at, to]);
+      at = to;
+    }
+  }
+  return windows;
 }

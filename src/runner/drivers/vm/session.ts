@@ -1,7 +1,7 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { FrameReader } from '../frames.ts';
 import type { Argument, Call, CallName, Result } from './calls.ts';
-import { attempt, call, CallFailed, decodeResults, encodeBatch } from './calls.ts';
+import { attempt, call, CallFailed, closeOnExec, decodeResults, encodeBatch } from './calls.ts';
 
 /** What a child of the agent's is reached by. */
 export interface Line {
@@ -11,12 +11,20 @@ export interface Line {
   end(): void;
 }
 
+interface Waiting {
+  readonly batch: readonly Call[];
+  /** Hears, once the batch is done, what follows; null where that is an answer to the next. */
+  readonly becomes: ((bytes: Buffer) => void) | null;
+  resolve(results: readonly Result[]): void;
+  reject(why: Error): void;
+}
+
 /** A child of the agent's that does calls. */
 export class Session implements Disposable {
   readonly #line: Line;
-  readonly #frames = new FrameReader();
-  #waiting: { readonly batch: readonly Call[]; resolve(results: readonly Result[]): void; reject(why: Error): void }[] =
-    [];
+  /** What has come of an answer that is not whole yet. */
+  #rest: Buffer = Buffer.alloc(0);
+  #waiting: Waiting[] = [];
   #over: Error | null = null;
 
   constructor(line: Line) {
@@ -25,16 +33,41 @@ export class Session implements Disposable {
 
   /** Does the calls, one after another. Rejects with `CallFailed` at the first that fails and was not to; those after it are not done. */
   async run(batch: readonly Call[]): Promise<readonly Result[]> {
+    return batch.length === 0 ? [] : await this.#send(batch, null);
+  }
+
+  /**
+   * Does a batch and then, where all of it was done, `last`, by which the child becomes a program: what it says behind the answer to the batch is for `heard`.
+   * Both are sent at once.
+   */
+  async become(
+    batch: readonly Call[],
+    last: readonly Call[],
+    heard: (bytes: Buffer) => void,
+  ): Promise<readonly Result[]> {
+    const mark = call('dup3', 0, doneDescriptor, closeOnExec);
+    const results = this.#send([...batch, mark], heard);
+    // Where the batch ended before its end, there is nothing to be closed, and this ends as well.
+    this.#line.send(encodeBatch([call('close', doneDescriptor), ...last]));
+    return await results;
+  }
+
+  async #send(batch: readonly Call[], becomes: Waiting['becomes']): Promise<readonly Result[]> {
     if (this.#over !== null) throw this.#over;
-    if (batch.length === 0) return [];
     const { promise, resolve, reject } = Promise.withResolvers<readonly Result[]>();
-    this.#waiting.push({ batch, resolve, reject });
+    this.#waiting.push({ batch, becomes, resolve, reject });
     this.#line.send(encodeBatch(batch));
-    const results = await promise;
-    const at = results.findIndex(({ value }, n) => value < 0 && batch[n]?.mayFail === false);
-    const failed = batch[at];
-    if (failed !== undefined) throw new CallFailed({ call: failed, at, results });
-    return results;
+    return await promise;
+  }
+
+  /** Whether all that it was asked for is answered. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#rest.length === 0;
+  }
+
+  /** Whether it takes nothing any more. */
+  get isOver(): boolean {
+    return this.#over !== null;
   }
 
   /** One call's result. */
@@ -51,9 +84,24 @@ export class Session implements Disposable {
 
   /** Its output. */
   heard(bytes: Buffer): void {
-    for (const fields of this.#frames.push(bytes)) {
+    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
+    while (this.#rest.length >= 4 && this.#rest.length >= 4 + this.#rest.readUInt32BE(0)) {
+      const end = 4 + this.#rest.readUInt32BE(0);
+      const [fields = []] = new FrameReader().push(this.#rest.subarray(0, end));
+      this.#rest = this.#rest.subarray(end);
       const first = this.#waiting.shift();
-      first?.resolve(decodeResults(first.batch, fields));
+      if (first === undefined) continue;
+      const results = decodeResults(first.batch, fields);
+      const failed = failureOf(first.batch, results);
+      if (failed !== null) {
+        first.reject(failed);
+        continue;
+      }
+      first.resolve(results);
+      if (first.becomes === null) continue;
+      const more = this.#rest;
+      this.#rest = Buffer.alloc(0);
+      return first.becomes(more);
     }
   }
 
@@ -68,4 +116,13 @@ export class Session implements Disposable {
     this.#line.end();
     this.ended(new Error('the session is over'));
   }
+}
+
+/** Is open in a child that has done what it was to do before it becomes a program. */
+const doneDescriptor = 90;
+
+function failureOf(batch: readonly Call[], results: readonly Result[]): CallFailed | null {
+  const at = results.findIndex(({ value }, n) => value < 0 && batch[n]?.mayFail === false);
+  const failed = batch[at];
+  return failed === undefined ? null : new CallFailed({ call: failed, at, results });
 }
