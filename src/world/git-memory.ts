@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type { RepoPath } from '../host.ts';
 import type { GitFacts } from '../runner/input/git-facts.ts';
 import { settledMs } from '../runner/input/stat-cache.ts';
+import { fileTimesAt } from '../runner/input/file-times.ts';
 import { isAsMarked, markDirectories, type DirectoryMarks } from './directory-marks.ts';
 import { gitStateOf } from './git-state.ts';
 
@@ -38,7 +39,9 @@ export function openGitMemory(given: {
   readonly nowMs: number;
 }): GitMemory {
   const { file, root, environment } = given;
-  const kept = readKept(file);
+  const times = fileTimesAt(root);
+  const isTold = times.files && times.directories;
+  const kept = isTold ? readKept(file) : null;
   const state = kept === null ? null : gitStateOf(root, environment);
   const facts = kept !== null && state?.history === kept.history ? kept.facts : null;
   const layerfiles =
@@ -47,7 +50,7 @@ export function openGitMemory(given: {
     facts,
     layerfiles,
     remember(said) {
-      if ((facts !== null && layerfiles !== null) || said.facts.warning !== null) return;
+      if (!isTold || (facts !== null && layerfiles !== null) || said.facts.warning !== null) return;
       const limitMs = given.nowMs - settledMs;
       const now = gitStateOf(root, environment);
       if (now === null || now.latestMs > limitMs) return;

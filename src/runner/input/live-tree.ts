@@ -18,6 +18,8 @@ export interface LiveTreeOptions {
   readonly clock: Clock;
   /** Told what is seen of the disk; null where nobody wants to know. */
   readonly recorder: LookRecorder | null;
+  /** The root's file system dates a directory anew with each change of the names in it; nothing is known of others that are mounted below. */
+  readonly directoryTimes: boolean;
 }
 
 /** Reading this much is dearer than asking git. */
@@ -28,7 +30,8 @@ const worthGitBytes = 4 << 20;
  * Make one for a check, and drop it: it remembers what it has seen. `save` the stat cache afterwards.
  * Never looks through a link: each directory on the way is seen to be one.
  */
-export function createLiveTree({ root, rules, stats, index, clock, recorder }: LiveTreeOptions): RepoTree {
+export function createLiveTree(options: LiveTreeOptions): RepoTree {
+  const { root, rules, stats, index, clock, recorder } = options;
   const seen = new Map<string, DiskStat | null>();
   const kinds = new Map<string, ReadonlyMap<string, TreeEntry['kind']> | null>();
   const digests = new Map<string, string | null>();
@@ -53,11 +56,18 @@ export function createLiveTree({ root, rules, stats, index, clock, recorder }: L
     return statAt(path)?.kind ?? null;
   };
 
+  /** A directory's stat where its times tell something. */
+  const datedAt = (path: RepoPath): DiskStat | null => {
+    if (!options.directoryTimes) return null;
+    const stat = statPath(pathIn(root, path));
+    return stat?.device === statAt('' as RepoPath)?.device ? stat : null;
+  };
+
   const kindsIn = (path: RepoPath): ReadonlyMap<string, TreeEntry['kind']> | null => {
     const known = kinds.get(path);
     if (known !== undefined) return known;
     const there = kindAt(path) === 'directory';
-    const before = recorder === null || !there ? null : { stat: statPath(pathIn(root, path)), atMs: clock.now() };
+    const before = recorder === null || !there ? null : { stat: datedAt(path), atMs: clock.now() };
     const entries = there ? listPath(pathIn(root, path)) : null;
     if (before !== null) recorder?.list(pathIn(root, path), entries, before);
     const shown = entries?.filter(({ name, kind }) => !rules.hides(joinPath(path, name), kind));

@@ -141,7 +141,7 @@ export class LookRecorder {
     this.#stats.push(stat);
   }
 
-  /** `before` is the directory's stat, taken at `atMs` before it was read. */
+  /** `before` is the directory's stat, taken at `atMs` before it was read; null where it does not tell whether the names change. */
   list(
     path: string,
     entries: readonly { readonly name: string; readonly kind: TreeEntry['kind'] }[] | null,

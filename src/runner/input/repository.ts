@@ -5,6 +5,7 @@ import type { Verdicts } from '../ports.ts';
 import type { RepoTree } from '../view/tree.ts';
 import type { ViewSpec } from '../view/view.ts';
 import { openBlobStore } from './blob-store.ts';
+import { fileTimesAt } from './file-times.ts';
 import { freeze } from './freeze.ts';
 import type { Frozen } from './freeze.ts';
 import { createGitIndex } from './git-index.ts';
@@ -14,7 +15,7 @@ import type { LookAgain } from './look-again.ts';
 import { LookRecorder } from './look.ts';
 import { freezeRoots } from './roots.ts';
 import { readRules, type TreeRules } from './rules.ts';
-import { openStatCache } from './stat-cache.ts';
+import { noStatCache, openStatCache } from './stat-cache.ts';
 import { rememberVerdicts } from './verdicts.ts';
 
 /** A working tree as input of a run: first checked as it is, then frozen. Whether it is git's does not matter. */
@@ -51,27 +52,30 @@ export function openRepository(given: {
   readonly key: string;
 }): RepositoryInput {
   const { root, hidden, clock } = given;
-  const stats = openStatCache(statsFile(given.stats, root));
+  const times = fileTimesAt(root);
+  const stats = times.files ? openStatCache(statsFile(given.stats, root)) : noStatCache;
   const blobs = openBlobStore(given.blobs);
   const git = createGit({ cwd: root, env: given.env });
   const recorder = new LookRecorder();
-  const parts = { root, stats, clock, index: createGitIndex({ git, root }) };
+  if (!times.files) recorder.doubt();
+  const index = () => (times.files ? createGitIndex({ git, root }) : null);
+  const parts = { root, stats, clock, index: index() };
   let known: TreeRules | null = null;
   const rules = (): TreeRules => (known ??= readRules({ root, hidden }));
   const { verdicts, save } = rememberVerdicts({
     ...{ looks: given.looks, key: given.key, file: lookFile(given.stats, root), recorder },
-    identity: () => hash('sha256', JSON.stringify([policyVersion, root, rules().identity])),
+    identity: () => hash('sha256', JSON.stringify([policyVersion, root, rules().identity, times])),
   });
   return {
     root,
-    live: () => createLiveTree({ ...parts, rules: rules(), recorder }),
+    live: () => createLiveTree({ ...parts, rules: rules(), recorder, directoryTimes: times.directories }),
     verdicts,
     freeze({ specs, shownMtimeNs, signal }) {
       const common = {
         ...parts,
-        index: createGitIndex({ git, root }),
+        index: index(),
         rules: readRules({ root, hidden }),
-        recorder: null,
+        ...{ recorder: null, directoryTimes: false },
       };
       const roots = freezeRoots(specs, createLiveTree(common));
       return freeze({ ...common, roots, blobs, shownMtimeNs, signal });

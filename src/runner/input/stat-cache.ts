@@ -125,6 +125,9 @@ export function memoryStatCache(): StatCache {
   };
 }
 
+/** A cache for files whose stat does not tell that they are as they were. */
+export const noStatCache: StatCache = { find: () => null, add() {}, save() {} };
+
 function numbersOf(stat: DiskStat): readonly bigint[] {
   return [BigInt(stat.sizeBytes), stat.mtimeNs, stat.ctimeNs, stat.inode, stat.device];
 }

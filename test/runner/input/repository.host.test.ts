@@ -8,6 +8,7 @@ import type { RepositoryInput } from '../../../src/runner/input/repository.ts';
 import { openView } from '../../../src/runner/view/open.ts';
 import type { ViewSpec } from '../../../src/runner/view/view.ts';
 import { blobHash } from '../view/memory-tree.ts';
+import { serveDirectory } from '../fuse/served.ts';
 import { gitEnv, later, scratch, write } from './workspace.ts';
 
 const at = (path: string) => path as RepoPath;
@@ -61,6 +62,24 @@ test('a store inside the repository is in no view', async () => {
   input.save();
   const { tree } = await input.freeze({ specs: [everything], shownMtimeNs: null, signal });
   expect([tree.list(at('')), tree.list(at('cache'))]).toEqual([['a', 'cache'], []]);
+});
+
+test('where times tell nothing, a file is read again by each run', async () => {
+  const root = scratch();
+  const store = scratch();
+  const program = fileURLToPath(new URL('./digest.ts', import.meta.url));
+  // One image after another at the same place: the files in them have the same size, inode and times.
+  const look = async (content: string): Promise<string> => {
+    await using image = await serveDirectory({ fill: (directory) => writeFileSync(`${directory}/f`, content) });
+    const { stdout, stderr } = await image.run(
+      `stat -c '%s %i %Y %Z' f && mount --bind . ${root} && node --disable-warning=ExperimentalWarning ${program} ${root} ${store}`,
+    );
+    expect(stderr).toBe('');
+    return stdout;
+  };
+  const [first, second] = [await look('one\n'), await look('two\n')].map((text) => text.trim().split('\n'));
+  expect(second?.[0]).toBe(first?.[0]);
+  expect([first?.[1], second?.[1]]).toEqual([blobHash('one\n'), blobHash('two\n')]);
 });
 
 describe('100,000 files in one directory', () => {

@@ -89,6 +89,7 @@ export function liveTree(root: string, options: Options = {}): RepoTree {
     index: options.index ?? null,
     clock: options.clock ?? later,
     recorder: null,
+    directoryTimes: true,
   });
 }
 
