@@ -7,7 +7,7 @@ import { prepareAgent } from './compile.ts';
 import { prepareDisk } from './disk.ts';
 import { buildInitramfs } from './initramfs.ts';
 import type { Kernel } from './kernel.ts';
-import { modulesFor, prepareKernel } from './kernel.ts';
+import { modulesFor, prepareKernel, readModules } from './kernel.ts';
 import { moduleIndex } from './module-index.ts';
 
 /** What the agent needs before it has the disk; everything else is loaded from there when it is asked for. */
@@ -51,8 +51,9 @@ async function prepareInitramfs(
 ): Promise<string> {
   const { directory, kernel } = options;
   const agent = await readFile(await prepareAgent(directory, signal));
-  const modules = await modulesFor(kernel, earlyModules);
-  const index = await moduleIndex(kernel, modules);
+  const known = await readModules(kernel);
+  const modules = modulesFor(known, earlyModules);
+  const index = await moduleIndex(kernel, known, modules);
   const digest = createHash('sha256').update(agent).update([kernel.version, index].join('\0')).digest('hex');
   return artifact(join(directory, 'initramfs', digest), async (staged) => {
     const files = await Promise.all(

@@ -78,8 +78,15 @@ async function releaseOf(modules: string): Promise<string> {
   return release;
 }
 
-/** The module files that `names` need, in the order in which they must be loaded; names that are built in or unknown are left out. */
-export async function modulesFor(kernel: Kernel, names: readonly string[]): Promise<readonly string[]> {
+/** A kernel's module files. */
+export interface Modules {
+  /** By the module's name, with `_` for each `-`. */
+  readonly paths: ReadonlyMap<string, string>;
+  /** Those that a file needs, by path. */
+  readonly needs: ReadonlyMap<string, readonly string[]>;
+}
+
+export async function readModules(kernel: Kernel): Promise<Modules> {
   const needs = new Map<string, readonly string[]>();
   const paths = new Map<string, string>();
   for (const line of (await readFile(join(kernel.modules, 'modules.dep'), 'utf8')).split('\n')) {
@@ -88,6 +95,11 @@ export async function modulesFor(kernel: Kernel, names: readonly string[]): Prom
     needs.set(path, rest.trim() === '' ? [] : rest.trim().split(' '));
     paths.set(moduleName(path), path);
   }
+  return { paths, needs };
+}
+
+/** The module files that `names` need, in the order in which they must be loaded; names that are built in or unknown are left out. */
+export function modulesFor({ paths, needs }: Modules, names: readonly string[]): readonly string[] {
   const order = new Set<string>();
   const add = (path: string): void => {
     if (order.has(path)) return;

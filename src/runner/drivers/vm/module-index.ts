@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Kernel } from './kernel.ts';
+import type { Kernel, Modules } from './kernel.ts';
 import { modulesFor } from './kernel.ts';
 
 /** Where the guest's disk has the kernel's modules. */
@@ -11,14 +11,13 @@ const onDisk = '/disk/modules';
  * agent loads from its first root before it has a disk. Made of modules.dep and modules.alias; aliases of buses, by which devices are found, are left out:
  * a guest's devices are known.
  */
-export async function moduleIndex(kernel: Kernel, early: readonly string[]): Promise<string> {
+export async function moduleIndex(kernel: Kernel, modules: Modules, early: readonly string[]): Promise<string> {
   const lines = [`early ${early.map((path) => `/modules/${path}`).join(' ')}`];
   const filesOf = new Map<string, string>();
-  for (const line of (await readFile(join(kernel.modules, 'modules.dep'), 'utf8')).split('\n')) {
-    const path = line.split(':')[0];
-    if (path === undefined || path === '') continue;
-    const name = (path.split('/').at(-1) ?? '').replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_');
-    const files = (await modulesFor(kernel, [name])).map((file) => `${onDisk}/${file}`).join(' ');
+  for (const name of modules.paths.keys()) {
+    const files = modulesFor(modules, [name])
+      .map((file) => `${onDisk}/${file}`)
+      .join(' ');
     filesOf.set(name, files);
     lines.push(`${name.replaceAll('_', '[-_]')} ${files}`);
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { modulesFor } from '../../../../src/runner/drivers/vm/kernel.ts';
+import { modulesFor, readModules } from '../../../../src/runner/drivers/vm/kernel.ts';
 import { scratch } from '../../../support/scratch.ts';
 
 test('modules come after what they need, each once; what is built in is left out', async () => {
@@ -13,7 +13,7 @@ test('modules come after what they need, each once; what is built in is left out
     ].join('\n'),
   });
   const kernel = { release: '6', version: 'x', image: '/nonesuch', modules };
-  expect(await modulesFor(kernel, ['other', 'top_level', 'ext4', 'middle'])).toEqual([
+  expect(modulesFor(await readModules(kernel), ['other', 'top_level', 'ext4', 'middle'])).toEqual([
     'kernel/lib/other.ko',
     'kernel/lib/low.ko',
     'kernel/net/middle.ko.xz',
