@@ -6,7 +6,6 @@ import { compileAgent } from '../src/runner/drivers/vm/compile.ts';
 
 /** The programs in dist/, beside `layer` itself: what a process of its own is started from. */
 const entries: Readonly<Record<string, string>> = {
-  'view-server': 'src/runner/fuse/main.ts',
   action: 'src/action/main.ts',
   post: 'src/action/post.ts',
   'cache-client': 'src/runner/stores/actions-cache/client.ts',
@@ -46,7 +45,11 @@ await build({
 // still not evaluated.
 await build({
   ...common,
-  entryPoints: { main: 'src/cli/main.ts', 'look-worker': 'src/runner/input/look-worker.ts' },
+  entryPoints: {
+    main: 'src/cli/main.ts',
+    'look-worker': 'src/runner/input/look-worker.ts',
+    'view-server': 'src/runner/fuse/main.ts',
+  },
   outExtension: { '.js': '.cjs' },
   format: 'cjs',
   define: { 'import.meta.url': 'layerUrl' },

@@ -8,8 +8,18 @@ import type { ViewServerSpec } from './view-server.ts';
  * channel, whose descriptor and environment `sudo` and the like do not let through. JSON escapes lone surrogates, so every name survives.
  */
 
-/** The first line to the server. */
-export type Opening = Pick<ViewServerSpec, 'mountpoint' | 'trees' | 'mtime' | 'directorySeconds'>;
+/** The server finds the FUSE device here, mounted. */
+export const deviceDescriptor = 3;
+
+/** The first line to the server. `secret` is in the names that wake it. */
+export type Opening = Pick<ViewServerSpec, 'mountpoint' | 'trees' | 'mtime' | 'directorySeconds'> & {
+  readonly secret: string;
+};
+
+/** A name in the mount's root that is never there: whoever looks for it has the server read the command of this number. */
+export function wakeName(secret: string, id: number | ''): string {
+  return `.wake-${secret}-${id}`;
+}
 
 /** Every further line to the server; each gets one answer with its `id`, in order. */
 export type Command = { readonly id: number } & (

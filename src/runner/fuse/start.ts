@@ -1,8 +1,9 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { type Answer, type Command, lineReader, toLine } from './messages.ts';
+import { type Answer, type Command, lineReader, toLine, wakeName } from './messages.ts';
 import type { DeviceViewServer, ViewServer, ViewServerSpec } from './view-server.ts';
 
 /** Why a view server serves no more; what `startViewServer` and every method reject with once it is gone. */
@@ -13,7 +14,7 @@ export class ViewServerLost extends Error {
 /** The server's own program: beside this file in the sources; in dist/ it is a program of its own, and this file part of another or of a chunk. */
 const program = fileURLToPath(
   new URL(
-    import.meta.url.endsWith('.ts') ? './main.ts' : import.meta.url.replace(/(chunks\/)?[^/]*$/, 'view-server.js'),
+    import.meta.url.endsWith('.ts') ? './main.ts' : import.meta.url.replace(/(chunks\/)?[^/]*$/, 'view-server.cjs'),
     import.meta.url,
   ),
 );
@@ -21,31 +22,33 @@ const program = fileURLToPath(
 const patienceMs = 2000;
 
 /**
+ * Opens the device, mounts it at the first argument and becomes the server, which has it as `deviceDescriptor`. Positional mount(8): -i no helper, -n no
+ * /etc/mtab.
+ */
+const mountScript = `unset PWD
+[ -c /dev/fuse ] || { echo 'this host has no /dev/fuse' >&2; exit 1; }
+exec 3<>/dev/fuse && mount -i -n -t fuse -o fd=3,rootmode=040000,user_id=0,group_id=0,ro,allow_other layer-views "$0" && exec "$@"`;
+
+/**
+ * Waits for a line, then looks up names which do not exist in the mount's root: each is one request, in order with all others. It is a process of
+ * its own because one that waits for the mount while it holds the device open cannot be killed.
+ */
+const wakeScript = 'read -r ready && cd -P -- "$0" && while read -r name; do [ -e "$name" ]; done';
+
+/**
  * Starts a server in the namespaces that `spec.enter` leads to, which must show the host's files (node, the manifests, the working tree) at
  * their paths. Resolves once it is mounted and answers. Rejects with `ViewServerLost` where it cannot be.
  */
 export async function startViewServer(spec: ViewServerSpec): Promise<DeviceViewServer> {
   spec.signal.throwIfAborted();
-  const argv = [
-    ...spec.enter,
-    'setpriv',
-    '--pdeathsig',
-    'KILL',
-    process.execPath,
-    '--disable-warning=ExperimentalWarning',
-    program,
-  ];
-  // A session of its own: Ctrl-C is the runner's to answer. And none of its environment, which may hold secrets.
-  const child = spawn(argv[0] ?? 'setpriv', argv.slice(1), {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    cwd: '/',
-    detached: true,
-    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
-  });
-  const server = new RunningViewServer(child, spec.signal);
+  const { enter, mountpoint, trees, mtime, directorySeconds = null } = spec;
+  const flags = ['--disable-warning=ExperimentalWarning'];
+  const child = spawnShell(enter, [mountScript, mountpoint, process.execPath, ...flags, program]);
+  const waker = spawnShell(enter, [wakeScript, mountpoint]);
+  const secret = randomBytes(16).toString('hex');
+  const server = new RunningViewServer({ child, waker, secret, signal: spec.signal });
   try {
-    const { mountpoint, trees, mtime, directorySeconds = null } = spec;
-    await server.open(toLine({ mountpoint, trees, mtime, directorySeconds }));
+    await server.open(toLine({ mountpoint, trees, mtime, directorySeconds, secret }));
     return server;
   } catch (error) {
     await server[Symbol.asyncDispose]();
@@ -53,11 +56,26 @@ export async function startViewServer(spec: ViewServerSpec): Promise<DeviceViewS
   }
 }
 
+type Process = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** A shell that ends with this process, in a session of its own: Ctrl-C is the runner's to answer. It has none of its environment, which may hold secrets. */
+function spawnShell(enter: readonly string[], script: readonly string[]): Process {
+  const argv = [...enter, 'setpriv', '--pdeathsig', 'KILL', '/bin/sh', '-c', ...script];
+  return spawn(argv[0] ?? 'setpriv', argv.slice(1), {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    cwd: '/',
+    detached: true,
+    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+  });
+}
+
 type Waiting = { readonly resolve: (answer: Answer) => void; readonly reject: (error: ViewServerLost) => void };
 type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 
 class RunningViewServer implements DeviceViewServer {
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #child: Process;
+  readonly #waker: Process;
+  readonly #secret: string;
   readonly #signal: AbortSignal;
   readonly #closed: Promise<void>;
   readonly #waiting = new Map<number, Waiting>();
@@ -66,21 +84,40 @@ class RunningViewServer implements DeviceViewServer {
   #failure: string | null = null;
   #complaint = '';
 
-  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, signal: AbortSignal) {
+  constructor(parts: {
+    readonly child: Process;
+    readonly waker: Process;
+    readonly secret: string;
+    readonly signal: AbortSignal;
+  }) {
+    const { child, waker } = parts;
     this.#child = child;
-    this.#signal = signal;
-    signal.addEventListener('abort', this.#abort, { once: true });
-    this.#closed = new Promise((resolve) => {
-      child.on('error', (error) => {
-        this.#fail(error.message);
-        resolve();
+    this.#waker = waker;
+    this.#secret = parts.secret;
+    this.#signal = parts.signal;
+    this.#signal.addEventListener('abort', this.#abort, { once: true });
+    const ended = (one: Process, fail: (why: string) => void): Promise<void> =>
+      new Promise((resolve) => {
+        one.on('error', (error) => {
+          fail(error.message);
+          resolve();
+        });
+        one.on('close', (code, signalName) => {
+          fail(`it ended with ${code ?? signalName}`);
+          resolve();
+        });
+        one.stdin.on('error', () => {}); // The end of the process is reported by `close`.
       });
-      child.on('close', (code, signalName) => {
-        this.#fail(this.#complaint.trim() || `it ended with ${code ?? signalName}`);
-        resolve();
-      });
+    let asleep = '';
+    const served = ended(child, (why) => this.#fail(this.#complaint.trim() || asleep || why));
+    // What nobody can wake is of no use. Where neither could start, either complaint says why.
+    const woken = ended(waker, (why) => {
+      asleep = `the process that wakes it is gone: ${asleep.trim() || why}`;
+      child.kill('SIGKILL');
     });
-    child.stdin.on('error', () => {}); // The end of the process is reported by `close`.
+    this.#closed = Promise.all([served, woken]).then(() => undefined);
+    waker.stdout.resume();
+    waker.stderr.setEncoding('utf8').on('data', (text: string) => (asleep = (asleep + text).slice(-4096)));
     child.stderr
       .setEncoding('utf8')
       .on('data', (text: string) => (this.#complaint = (this.#complaint + text).slice(-4096)));
@@ -98,6 +135,7 @@ class RunningViewServer implements DeviceViewServer {
   async open(opening: string): Promise<void> {
     const answer = await this.#exchange(0, opening);
     if (answer.kind === 'ready') this.#connection = answer.connection;
+    this.#waker.stdin.write('ready\n');
   }
 
   async addTree(name: string, manifest: string): Promise<void> {
@@ -125,8 +163,10 @@ class RunningViewServer implements DeviceViewServer {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#fail('it was shut down');
     this.#signal.removeEventListener('abort', this.#abort);
-    this.#child.stdin.destroy();
-    this.#child.kill('SIGKILL');
+    for (const one of [this.#child, this.#waker]) {
+      one.stdin.destroy();
+      one.kill('SIGKILL');
+    }
     if (await this.#closedWithin(patienceMs)) return;
     // A thread of the server that waits for the mount itself would keep the device open for ever.
     if (this.#connection !== null) abortConnection(this.#connection);
@@ -146,6 +186,7 @@ class RunningViewServer implements DeviceViewServer {
     if (this.#failure !== null) return Promise.reject(lost(this.#failure));
     const answer = new Promise<Answer>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
     this.#child.stdin.write(line);
+    if (id > 0) this.#waker.stdin.write(`${wakeName(this.#secret, id)}\n`);
     return answer;
   }
 

@@ -156,10 +156,28 @@ test('the server dies with the runner, however that ends', async () => {
   expect(code).toBe(1);
 });
 
-test('who forges a wake ends the server: no step is cut short by another', async () => {
+test('who forges a wake looks for a name: no step is cut short by another', async () => {
   await using served = await serveDirectory({ fill });
-  expect((await served.run('cat a; [ -e .wake-77 ]', { cwd: served.mount })).code).toBe(1);
+  const forged = ['.wake-2', '.wake--2', `.wake-${'0'.repeat(32)}-2`];
+  for (const name of forged) expect((await served.run(`[ -e ${name} ]`, { cwd: served.mount })).code).toBe(1);
+  expect((await served.run('cat a')).code).toBe(0);
+  expect(await served.server.cut()).toMatchObject({ fault: null, doubt: null });
+});
+
+test('a server that nobody can wake any more ends', async () => {
+  await using served = await serveDirectory({ fill });
+  const cwds = fs.readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && cwdOf(pid) === served.mount);
+  expect(cwds).toHaveLength(1);
+  process.kill(Number(cwds[0]), 'SIGKILL');
   await until(() => served.server.failure !== null);
-  expect(served.server.failure).toContain('woken for command 77');
+  expect(served.server.failure).toContain('the process that wakes it is gone: it ended with SIGKILL');
   await expect(served.server.cut()).rejects.toThrow(ViewServerLost);
 });
+
+function cwdOf(pid: string): string | null {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return null;
+  }
+}
