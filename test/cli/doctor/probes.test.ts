@@ -18,6 +18,7 @@ const host = (programs: Readonly<Record<string, string>>, files: Readonly<Record
   has: (program) => program in programs,
   open: (path) => (path in files ? null : 'ENOENT'),
   read: (path) => files[path] ?? null,
+  device: () => null,
   run: ([program = '']) => Promise.resolve({ code: 0, output: programs[program] ?? '' }),
 });
 

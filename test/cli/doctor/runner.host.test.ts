@@ -9,6 +9,7 @@ const host = (...programs: readonly string[]): Host => ({
   has: (program) => programs.includes(program),
   open: () => null,
   read: () => null,
+  device: () => null,
   run: () => Promise.resolve({ code: 0, output: '' }),
 });
 

@@ -9,6 +9,8 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  statSync,
+  writeFileSync,
 } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { findHierarchies, MachineCgroups } from './cgroup.ts';
@@ -36,6 +38,8 @@ export interface Host {
   /** Opens for reading and writing; the error's code where that fails. */
   open(path: string): string | null;
   read(path: string): string | null;
+  /** The number of the device that a path lies on; null where nothing is. */
+  device(path: string): number | null;
   run(argv: readonly string[]): Promise<{ readonly code: number; readonly output: string }>;
 }
 
@@ -60,6 +64,26 @@ export async function probeSandbox(storeDirectory: string, host: Host = thisHost
   const able = first.every(({ ok, required }) => ok || !required);
   const overlay = able ? [await probeOverlay(storeDirectory, host)] : [];
   return [...first, ...overlay, ...(await probeCgroups(host)), probeNetwork(host)];
+}
+
+/**
+ * The first thing that the sandbox cannot do without and that is missing here; null where nothing is. That overlays can be mounted is tried once for each boot
+ * of the host and each file system, and then remembered in the store's directory.
+ */
+export async function sandboxProblem(storeDirectory: string, host: Host = thisHost()): Promise<Probe | null> {
+  for (const probe of [probePrograms(host), await probePrivileges(host), probeFuse(host)]) if (!probe.ok) return probe;
+  const file = join(storeDirectory, 'overlay-mounts');
+  const where = (): string =>
+    [host.read('/proc/sys/kernel/random/boot_id')?.trim(), host.device(storeDirectory), overlayMarks(host)].join(' ');
+  if (host.read(file) === where()) return null;
+  const overlay = await probeOverlay(storeDirectory, host);
+  if (!overlay.ok) return overlay;
+  try {
+    writeFileSync(file, where(), { mode: 0o600 });
+  } catch {
+    // Then it is tried again the next time.
+  }
+  return null;
 }
 
 /**
@@ -93,8 +117,7 @@ function probePrograms(host: Host): Probe {
 export async function probePrivileges(host: Host): Promise<Probe> {
   const probe = { what: 'privileges', required: true } as const;
   if (mayAdminister(host)) {
-    const whole = /^\s*0\s+0\s+4294967295\s*$/.test(host.read('/proc/self/uid_map') ?? '');
-    return { ...probe, ok: true, detail: whole ? 'root' : 'root of a user namespace', remedy: null };
+    return { ...probe, ok: true, detail: isWholeHost(host) ? 'root' : 'root of a user namespace', remedy: null };
   }
   if (host.uid === 0) {
     return {
@@ -177,10 +200,8 @@ async function probeOverlay(storeDirectory: string, host: Host): Promise<Probe> 
   }
   try {
     for (const name of ['lower', 'upper', 'work', 'root']) mkdirSync(join(scratch, name));
-    const marks = /^\s*0\s+0\s+4294967295\s*$/.test(host.read('/proc/self/uid_map') ?? '')
-      ? 'redirect_dir=off'
-      : 'userxattr';
-    const options = `lowerdir=lower,upperdir=upper,workdir=work,${marks},metacopy=off,index=off,nfs_export=off,xino=off`;
+    // Volatile, as machines have it: else the file system would be synced as a whole when this is unmounted.
+    const options = `lowerdir=lower,upperdir=upper,workdir=work,volatile,${overlayMarks(host)},metacopy=off,index=off,nfs_export=off,xino=off`;
     const script =
       'cd "$1" && mount -t overlay overlay -o "$2" root && mkdir root/d && rmdir root/d && echo x > root/f';
     const argv = ['unshare', '--mount', '--propagation', 'private', '--', 'sh', '-c', script, 'sh', scratch, options];
@@ -201,6 +222,15 @@ async function probeOverlay(storeDirectory: string, host: Host): Promise<Probe> 
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+function overlayMarks(host: Host): string {
+  return isWholeHost(host) ? 'redirect_dir=off' : 'userxattr';
+}
+
+/** Whether its root is that of the host, not of a user namespace. */
+function isWholeHost(host: Host): boolean {
+  return /^\s*0\s+0\s+4294967295\s*$/.test(host.read('/proc/self/uid_map') ?? '');
 }
 
 /** The line of mount(8) that says what is wrong. */
@@ -287,6 +317,7 @@ export function thisHost(): Host {
         return null;
       }
     },
+    device: (path) => statSync(path, { throwIfNoEntry: false })?.dev ?? null,
     run: ([file = '', ...argv]) =>
       new Promise((resolve) => {
         execFile(file, argv, { encoding: 'utf8', timeout: 30_000 }, (error, stdout, stderr) => {

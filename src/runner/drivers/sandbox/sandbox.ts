@@ -11,7 +11,7 @@ import { machineScratch } from './machine-directory.ts';
 import { slirpResolvConf, startSlirp } from '../slirp.ts';
 import { ownedName } from './owner.ts';
 import type { Probe } from './probe.ts';
-import { probeSandbox } from './probe.ts';
+import { sandboxProblem } from './probe.ts';
 import { Root } from './root.ts';
 import type { RootEntry } from './stack.ts';
 import { sweepSandbox } from './sweep.ts';
@@ -27,7 +27,7 @@ export interface SandboxParts {
 
 /** Machines out of Linux namespaces and a root overlay: no KVM, no daemon; not a boundary against hostile code. */
 export function sandboxDriver(parts: SandboxParts): Driver {
-  let probes: Promise<readonly Probe[]> | null = null;
+  let problem: Promise<Probe | null> | null = null;
   let swept: Promise<unknown> | null = null;
   const warned = new Set<string>();
   const warn = (message: string): void => {
@@ -40,9 +40,8 @@ export function sandboxDriver(parts: SandboxParts): Driver {
     can: { saveMemory: false, snapshotLive: canFollowProcesses(hierarchies()) },
     snapshotWorthMs: 0,
     async unavailable() {
-      probes ??= probeSandbox(parts.storeDirectory);
-      const failed = (await probes).find((probe) => probe.required && !probe.ok);
-      return failed === undefined
+      const failed = await (problem ??= sandboxProblem(parts.storeDirectory));
+      return failed === null
         ? null
         : `${failed.what}: ${failed.detail}${failed.remedy === null ? '' : `: ${failed.remedy}`}`;
     },

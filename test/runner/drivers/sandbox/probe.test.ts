@@ -1,7 +1,9 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { findHierarchies } from '../../../../src/runner/drivers/sandbox/cgroup.ts';
 import type { Host } from '../../../../src/runner/drivers/sandbox/probe.ts';
-import { elevation, probeSandbox } from '../../../../src/runner/drivers/sandbox/probe.ts';
+import { elevation, probeSandbox, sandboxProblem } from '../../../../src/runner/drivers/sandbox/probe.ts';
+import { scratch } from '../../../support/scratch.ts';
 
 /** A host on which everything is missing but what a test gives it. */
 function host(changes: Partial<Host> & { readonly files?: Readonly<Record<string, string>> } = {}): Host {
@@ -10,6 +12,7 @@ function host(changes: Partial<Host> & { readonly files?: Readonly<Record<string
     has: () => true,
     open: () => null,
     read: (path) => changes.files?.[path] ?? null,
+    device: () => 1,
     run: async () => ({ code: 1, output: 'refused' }),
     ...changes,
   };
@@ -29,6 +32,29 @@ async function refusal(on: Host): Promise<string> {
   const failed = (await probeSandbox('/nonesuch-parent', on)).find(({ ok, required }) => required && !ok);
   return `${failed?.what}: ${failed?.detail} | ${failed?.remedy}`;
 }
+
+it('tries once for each boot and file system whether overlays mount', async () => {
+  const store = scratch();
+  const files: Record<string, string> = { '/proc/sys/kernel/random/boot_id': 'one\n', ...subordinate };
+  let tried = 0;
+  const able = (changes: Partial<Host> = {}): Host =>
+    host({
+      ...{ uid: 0, capabilities: 1n << 21n },
+      read: (path) => files[path] ?? (path.startsWith(store) && existsSync(path) ? readFileSync(path, 'utf8') : null),
+      run: async () => ({ code: (tried += 1) === 3 ? 32 : 0, output: 'mount: no' }),
+      ...changes,
+    });
+  for (let run = 0; run < 3; run += 1) expect(await sandboxProblem(store, able())).toBeNull();
+  expect(tried).toBe(1);
+  files['/proc/sys/kernel/random/boot_id'] = 'two\n';
+  expect(await sandboxProblem(store, able())).toBeNull();
+  expect(await sandboxProblem(store, able())).toBeNull();
+  expect(tried).toBe(2);
+  expect(await sandboxProblem(store, able({ device: () => 2 }))).toMatchObject({ what: 'overlay', ok: false });
+  expect(await sandboxProblem(store, able({ device: () => 2 }))).toBeNull();
+  expect(await sandboxProblem(store, able({ open: () => 'ENOENT' }))).toMatchObject({ what: '/dev/fuse' });
+  expect(tried).toBe(4);
+});
 
 it('names the packages that are missing', async () => {
   expect(await refusal(host({ has: (program) => !['unshare', 'setpriv', 'perl'].includes(program) }))).toBe(
