@@ -5,7 +5,7 @@ import { together } from './play.ts';
 
 /** LAYER_ORACLE_SEED plays a run again; LAYER_ORACLE_TRIALS plays more. `npm run oracle` does the same without a test around it. */
 const first = Number(process.env['LAYER_ORACLE_SEED'] ?? Math.floor(Math.random() * 1e8) * together);
-const trials = Number(process.env['LAYER_ORACLE_TRIALS'] ?? '160');
+const trials = Number(process.env['LAYER_ORACLE_TRIALS'] ?? '300');
 
 it(
   `no run with a store comes to anything else than one without: seeds ${first} to ${first + trials - 1}`,
