@@ -4,7 +4,7 @@ import type { ReadRecord } from './machine-record.ts';
 import { readRecord } from './machine-record.ts';
 import type { MemoryLevel } from './memory-reader.ts';
 import { openLevel } from './memory-reader.ts';
-import { pageBytes } from './page-index.ts';
+import { rangesOf } from './page-index.ts';
 import { readSaved, verifySaved } from './saved-file.ts';
 
 /** A level of a chain, whose record has been read. */
@@ -48,10 +48,7 @@ export async function verifyDisks(chain: readonly Level[]): Promise<void> {
 export async function verifyImage(level: MemoryLevel): Promise<void> {
   const record = level.record.files['image'];
   if (record === undefined) return;
-  const ranges = level.index.runs
-    .filter(({ zero }) => !zero)
-    .map(({ first, count }) => [first * pageBytes, (first + count) * pageBytes] as const);
-  await verifySaved({ directory: level.directory, name: 'image', record, ranges });
+  await verifySaved({ directory: level.directory, name: 'image', record, ranges: rangesOf(level.index.runs) });
 }
 
 /** Where a level's memory image lies; null where its memory is in blocks. */

@@ -3,7 +3,7 @@ import { imagePath, openLevels, readChain, verifyImage } from './chain.ts';
 import { emptyImage } from './memory-image.ts';
 import { readLevels } from './memory-reader.ts';
 import { blockBytes } from './memory-writer.ts';
-import { pageBytes } from './page-index.ts';
+import { pageBytes, rangesOf } from './page-index.ts';
 
 /** The memory of a chain's last level as one file, for many machines to map at once. Good only in the process that made it, which knows that it is whole. */
 export interface FlattenedMemory extends AsyncDisposable {
@@ -31,17 +31,18 @@ export async function flattenMemory(options: {
     await using file = await open(path, 'r+');
     const below = imagePath(chain[0]);
     if (bottom && below !== null) {
-      await verifyImage(bottom);
       await using image = await open(below, 'r');
-      for (const { first, count, zero } of bottom.index.runs) {
-        if (zero) continue;
-        for (let page = first; page < first + count; page += blockBytes / pageBytes) {
+      const pieces = piecesOf(rangesOf(bottom.index.runs));
+      const copy = async (): Promise<void> => {
+        const room = Buffer.allocUnsafeSlow(blockBytes);
+        for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
           options.signal.throwIfAborted();
-          const bytes = Buffer.allocUnsafe(Math.min(blockBytes, (first + count - page) * pageBytes));
-          await image.read(bytes, 0, bytes.length, page * pageBytes);
-          await file.write(bytes, 0, bytes.length, page * pageBytes);
+          const [start, end] = piece;
+          await image.read(room, 0, end - start, start);
+          await file.write(room, 0, end - start, start);
         }
-      }
+      };
+      await Promise.all([verifyImage(bottom), copy(), copy()]);
     }
     let work: Promise<unknown> = Promise.resolve();
     await readLevels(levels, {
@@ -59,4 +60,14 @@ export async function flattenMemory(options: {
   }
   const level = chain.at(-1)?.digest ?? '';
   return { path, level, [Symbol.asyncDispose]: () => rm(path, { force: true }) };
+}
+
+/** Ranges cut into what is copied at once. */
+function piecesOf(ranges: readonly (readonly [start: number, end: number])[]): (readonly [number, number])[] {
+  return ranges.flatMap(([start, end]) =>
+    Array.from({ length: Math.ceil((end - start) / blockBytes) }, (_, n): readonly [number, number] => {
+      const from = start + n * blockBytes;
+      return [from, Math.min(end, from + blockBytes)];
+    }),
+  );
 }

@@ -10,8 +10,8 @@ export interface FileRecord {
 }
 
 /**
- * `machine.json` of a saved level: written last, so where it is whole, so are the others. `image`'s digest is of its pages with data alone, in order;
- * its holes are what `pages` does not name.
+ * `machine.json` of a saved level: written last, so where it is whole, so are the others. Digests of disks, `memory` and `image` are of the digests of
+ * their pieces, so that several threads compute them; `image`'s are of its pages with data alone: its holes are what `pages` does not name.
  */
 export interface MachineRecord {
   readonly identity: MachineIdentity;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
@@ -7,9 +6,10 @@ import { blockBytes } from './memory-writer.ts';
 import { PageDigests } from './page-digests.ts';
 import type { PageIndex, PageRun } from './page-index.ts';
 import { decodePageIndex, digestBytes, pageBytes } from './page-index.ts';
-import { damaged, openSaved, readSaved } from './saved-file.ts';
+import { damaged, digestElsewhere, digestOfDigests, openSaved, readSaved } from './saved-file.ts';
 
 const decompress = promisify(zstdDecompress);
+const blocksAhead = 3;
 /** In one piece: else a thread is asked anew for each few kilobytes. */
 const wholeBlock = { maxOutputLength: blockBytes, chunkSize: blockBytes };
 
@@ -62,36 +62,46 @@ async function readBlocks(level: MemoryLevel, progress: Progress): Promise<void>
   if (record === undefined) return;
   const file = await openSaved(level.directory, 'memory', record);
   try {
-    const hash = createHash('sha256');
     const pages = placeData(level, progress);
+    const { blocks } = level.index;
+    const digests: Buffer[] = [];
     let at = 0;
     let next = 0;
-    let ahead: Promise<Buffer> | null = null;
-    // The next block is decompressed by another thread while this one is given.
-    for (const length of [...level.index.blocks, null]) {
-      const current: Promise<Buffer> | null = ahead;
-      const compressed = length === null ? null : await readExactly(file, at, length);
-      if (compressed) hash.update(compressed);
-      ahead = compressed && decompress(compressed, wholeBlock);
-      ahead?.catch(() => {});
-      at += length ?? 0;
-      if (current === null) continue;
-      const block = await current.catch(() => {
-        throw damaged(level.directory, 'memory');
-      });
-      if (block.length % pageBytes !== 0 || next + block.length / pageBytes > pages.length) {
+    // Other threads read, digest and decompress some blocks while this one gives those before them.
+    const ahead: Promise<readonly [digest: Buffer, block: Buffer]>[] = [];
+    for (let n = 0; n < blocks.length + blocksAhead; n++) {
+      const length = blocks[n];
+      if (length !== undefined) {
+        const block = readBlock(file, at, length);
+        block.catch(() => {});
+        ahead.push(block);
+        at += length;
+      }
+      if (n < blocksAhead) continue;
+      const [digest, block] = (await ahead.shift()?.catch(() => null)) ?? [null, Buffer.alloc(1)];
+      if (digest === null || block.length % pageBytes !== 0 || next + block.length / pageBytes > pages.length) {
         throw damaged(level.directory, 'memory');
       }
+      digests.push(digest);
       giveBlock(block, pages.subarray(next, next + block.length / pageBytes), progress.taker);
       await progress.taker.room();
       next += block.length / pageBytes;
     }
-    if (at !== record.bytes || next !== pages.length || hash.digest('hex') !== record.sha256) {
+    if (at !== record.bytes || next !== pages.length || digestOfDigests(digests) !== record.sha256) {
       throw damaged(level.directory, 'memory');
     }
   } finally {
     await file.close();
   }
+}
+
+async function readBlock(
+  file: FileHandle,
+  at: number,
+  length: number,
+): Promise<readonly [digest: Buffer, block: Buffer]> {
+  const compressed = await readExactly(file, at, length);
+  return await Promise.all([digestElsewhere(compressed), decompress(compressed, wholeBlock)]);
 }
 
 /** Where each page of data goes, in order; the top bit is set where a level above has had its say. Zero runs are given here. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,10 +5,11 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
 import type { GuestMemory } from './guest-memory.ts';
-import type { PageIndex } from './page-index.ts';
-import { encodePageIndex, pageBytes, RunBuilder } from './page-index.ts';
+import type { PageIndex, PageRun } from './page-index.ts';
+import { encodePageIndex, pageBytes, rangesOf, RunBuilder } from './page-index.ts';
 import { isZeroPage, pageDigest, PageDigests } from './page-digests.ts';
 import type { FileRecord } from './machine-record.ts';
+import { digestElsewhere, digestOfDigests, recordContent, recordFile } from './saved-file.ts';
 import { openForMapping } from './memory-image.ts';
 
 /** Data of one block before compression; also what is read of a guest at once. */
@@ -66,7 +66,7 @@ export class MemoryWriter {
     const path = join(options.directory, options.as === 'blocks' ? 'memory' : 'image');
     const file = await open(path, 'wx', 0o600);
     if (options.as === 'image') await openForMapping(file);
-    const sink = options.as === 'blocks' ? new BlockSink(file) : new ImageSink(file, options.pages * pageBytes);
+    const sink = options.as === 'blocks' ? new BlockSink(file) : new ImageSink(file, path, options.pages * pageBytes);
     return new MemoryWriter({ ...options, sink });
   }
 
@@ -101,17 +101,17 @@ export class MemoryWriter {
   async finish(): Promise<Readonly<Record<string, FileRecord>>> {
     this.#begin.resolve();
     await this.#work;
-    const { name, record, blocks } = await this.#sink.finish();
+    const runs = this.#runs.end();
+    const { name, record, blocks } = await this.#sink.finish(runs);
     const index: PageIndex = {
       totalPages: this.#totalPages,
-      runs: this.#runs.end(),
+      runs,
       digests: Buffer.concat(this.#digests),
       blocks,
     };
     const encoded = encodePageIndex(index);
     await writeFile(join(this.#directory, 'pages'), encoded, { mode: 0o600 });
-    const pages = { bytes: encoded.length, sha256: createHash('sha256').update(encoded).digest('hex') };
-    return { [name]: record, pages };
+    return { [name]: record, pages: recordContent(encoded) };
   }
 
   /** Tells `below` of the new level, which has been kept. */
@@ -175,14 +175,17 @@ export class MemoryWriter {
 /** Where pages with data go, in ascending order. */
 interface DataSink {
   add(page: number, bytes: Buffer): Promise<void>;
-  finish(): Promise<{ readonly name: string; readonly record: FileRecord; readonly blocks: readonly number[] }>;
+  /** `runs`: all that the level says. */
+  finish(
+    runs: readonly PageRun[],
+  ): Promise<{ readonly name: string; readonly record: FileRecord; readonly blocks: readonly number[] }>;
   abandon(): Promise<void>;
 }
 
 /** Blocks of zstd, one after the other. Two are compressed at once. */
 class BlockSink implements DataSink {
   readonly #file: FileHandle;
-  readonly #hash = createHash('sha256');
+  readonly #digests: Buffer[] = [];
   readonly #blocks: number[] = [];
   #block = Buffer.allocUnsafeSlow(blockBytes);
   #used = 0;
@@ -203,15 +206,11 @@ class BlockSink implements DataSink {
     }
   }
 
-  async finish(): Promise<{
-    readonly name: string;
-    readonly record: FileRecord;
-    readonly blocks: readonly number[];
-  }> {
+  async finish(): ReturnType<DataSink['finish']> {
     await this.#flush();
     await this.#last;
     await this.#file.close();
-    const record = { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
+    const record = { bytes: this.#bytes, sha256: digestOfDigests(this.#digests) };
     return { name: 'memory', record, blocks: this.#blocks };
   }
 
@@ -226,8 +225,9 @@ class BlockSink implements DataSink {
     const last = this.#last;
     this.#last = (async () => {
       const block = await compressed;
+      const digest = await digestElsewhere(block);
       await last;
-      this.#hash.update(block);
+      this.#digests.push(digest);
       this.#blocks.push(block.length);
       await writeAll(this.#file, block, this.#bytes);
       this.#bytes += block.length;
@@ -243,23 +243,23 @@ class BlockSink implements DataSink {
 /** The memory itself, with holes where it is zero. */
 class ImageSink implements DataSink {
   readonly #file: FileHandle;
-  readonly #hash = createHash('sha256');
+  readonly #path: string;
   readonly #bytes: number;
 
-  constructor(file: FileHandle, bytes: number) {
+  constructor(file: FileHandle, path: string, bytes: number) {
     this.#file = file;
+    this.#path = path;
     this.#bytes = bytes;
   }
 
   async add(page: number, bytes: Buffer): Promise<void> {
-    this.#hash.update(bytes);
     await writeAll(this.#file, bytes, page * pageBytes);
   }
 
-  async finish(): Promise<{ readonly name: string; readonly record: FileRecord; readonly blocks: readonly number[] }> {
+  async finish(runs: readonly PageRun[]): ReturnType<DataSink['finish']> {
     await this.#file.truncate(this.#bytes);
     await this.#file.close();
-    return { name: 'image', record: { bytes: this.#bytes, sha256: this.#hash.digest('hex') }, blocks: [] };
+    return { name: 'image', record: await recordFile(this.#path, rangesOf(runs)), blocks: [] };
   }
 
   async abandon(): Promise<void> {

@@ -69,6 +69,13 @@ export function decodePageIndex(encoded: Buffer): PageIndex | null {
   return { totalPages, runs, digests: encoded.subarray(digestsAt, blocksAt), blocks };
 }
 
+/** Where the pages with data of some runs lie in a memory image, in bytes. */
+export function rangesOf(runs: readonly PageRun[]): readonly (readonly [start: number, end: number])[] {
+  return runs
+    .filter(({ zero }) => !zero)
+    .map(({ first, count }) => [first * pageBytes, (first + count) * pageBytes] as const);
+}
+
 /** Collects pages, given in ascending order, into runs. */
 export class RunBuilder {
   readonly runs: PageRun[] = [];

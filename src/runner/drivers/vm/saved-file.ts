@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, webcrypto } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
@@ -26,7 +26,7 @@ export async function openSaved(directory: string, name: string, record: FileRec
 export async function readSaved(directory: string, name: string, record: FileRecord): Promise<Buffer> {
   await using file = await openSaved(directory, name, record);
   const bytes = await file.readFile();
-  if (createHash('sha256').update(bytes).digest('hex') !== record.sha256) throw damaged(directory, name);
+  if (sha256(bytes) !== record.sha256) throw damaged(directory, name);
   return bytes;
 }
 
@@ -56,11 +56,16 @@ export function damaged(directory: string, name: string): StateUnusable {
   return new StateUnusable(`${join(directory, name)} is not what was saved: its digest differs`);
 }
 
-/** The digest of a file's content, which nobody writes any more. */
-export async function recordFile(path: string): Promise<FileRecord> {
+/** What is recorded of a small file, for `readSaved`. */
+export function recordContent(content: Uint8Array): FileRecord {
+  return { bytes: content.length, sha256: sha256(content) };
+}
+
+/** What is recorded of a file, which nobody writes any more, for `verifySaved`. */
+export async function recordFile(path: string, ranges: readonly Range[] | null = null): Promise<FileRecord> {
   await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   const { size } = await file.stat();
-  return { bytes: size, sha256: await digestOf(file, [[0, size]]) };
+  return { bytes: size, sha256: await digestOf(file, ranges ?? [[0, size]]) };
 }
 
 type Range = readonly [start: number, end: number];
@@ -71,26 +76,41 @@ interface Window {
   readonly ranges: Range[];
 }
 
-/** The next window is read by another thread while this one is digested. */
+/** The digest of the digests of a file's windows: other threads compute those. */
 async function digestOf(file: FileHandle, ranges: readonly Range[]): Promise<string> {
-  const hash = createHash('sha256');
   const windows = windowsOf(ranges);
-  const rooms = [0, 1].map(() => Buffer.allocUnsafeSlow(windowBytes));
-  const read = (n: number): Promise<Buffer> => {
-    const [window, room] = [windows[n], rooms[n % 2]];
-    const bytes = window && room ? readWindow(file, window, room) : Promise.resolve(Buffer.alloc(0));
-    bytes.catch(() => {});
-    return bytes;
+  const digests: Buffer[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    const room = Buffer.allocUnsafeSlow(windowBytes);
+    for (let n = next++; n < windows.length; n = next++) {
+      const window = windows[n];
+      if (window !== undefined) digests[n] = await digestElsewhere(await readWindow(file, window, room));
+    }
   };
-  let ahead = read(0);
-  for (const [n, { start, ranges: parts }] of windows.entries()) {
-    const bytes = await ahead;
-    ahead = read(n + 1);
-    for (const [from, to] of parts) hash.update(bytes.subarray(from - start, to - start));
-  }
-  return hash.digest('hex');
+  await Promise.all([0, 1, 2].map(work));
+  return digestOfDigests(digests);
 }
 
+/** SHA-256, by another thread. The bytes may be overwritten once it is there. */
+export async function digestElsewhere(bytes: Buffer): Promise<Buffer> {
+  return Buffer.from(
+    await webcrypto.subtle.digest(
+      'SHA-256',
+      new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length),
+    ),
+  );
+}
+
+export function digestOfDigests(digests: readonly Buffer[]): string {
+  return sha256(Buffer.concat(digests));
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** The bytes of a window that count, one behind the other; fewer where the file has ended. */
 async function readWindow(file: FileHandle, { start, ranges }: Window, into: Buffer): Promise<Buffer> {
   const length = (ranges.at(-1)?.[1] ?? start) - start;
   for (let done = 0; done < length;) {
@@ -98,7 +118,9 @@ async function readWindow(file: FileHandle, { start, ranges }: Window, into: Buf
     if (bytesRead === 0) return into.subarray(0, done);
     done += bytesRead;
   }
-  return into.subarray(0, length);
+  let used = 0;
+  for (const [from, to] of ranges) used += into.copy(into, used, from - start, to - start);
+  return into.subarray(0, used);
 }
 
 function windowsOf(ranges: readonly Range[]): readonly Window[] {

@@ -14,7 +14,7 @@ import { pageBytes } from './page-index.ts';
 import type { QemuProcess, QemuUser } from './process.ts';
 import { emptyQcow2 } from './qcow2.ts';
 import type { Qmp } from './qmp.ts';
-import { recordFile } from './saved-file.ts';
+import { recordContent, recordFile } from './saved-file.ts';
 
 /** Where a snapshot goes. */
 export interface SnapshotOptions {
@@ -110,8 +110,9 @@ export class Snapshots {
       for (const [name, content] of Object.entries({ ...extra, [stateName]: state })) {
         if (!isPlainName(name) || name in files)
           throw new Error(`a snapshot cannot hold a file of yours named ${name}`);
-        await writeFile(join(directory, name), content, { mode: 0o600, flag: 'wx' });
-        files[name] = await recordFile(join(directory, name));
+        const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+        await writeFile(join(directory, name), bytes, { mode: 0o600, flag: 'wx' });
+        files[name] = recordContent(bytes);
       }
       const disks = this.#frozen.map((path, n) => ({ path, name: `disk-${n}.qcow2` }));
       for (const { path, name } of disks) {
