@@ -31,36 +31,51 @@ function concern(file: RepoPath, { instance, after }: SurveyedStep): string | nu
     if (view?.missing.some((source) => source === file || isWithin(file, source))) return 'copies it by name';
   }
   const places = new Map(after.views.map((view) => [view.spec.ordinal, placesOf(file, view.spec)]));
-  let why: string | null = null;
+  const found = new Set<Look>();
   for (const { view: ordinal, path, kind, fingerprint: seen } of instance.observations) {
     const view = after.views[ordinal];
     if (!view) continue;
     for (const place of places.get(ordinal) ?? []) {
       const there = view.entry(place) !== null;
-      const below = path === place || path.startsWith(`${place}/`);
+      const itself = path === place;
+      const below = itself || path.startsWith(`${place}/`);
       const above = path === '/' || place.startsWith(`${path}/`);
       const broken = (): boolean => fingerprint(view, path, kind) !== seen;
       switch (kind) {
         case 'content':
-        case 'attributes':
+          if (below) found.add(itself ? 'reads it' : 'reads what is in it');
+          break;
         case 'link':
-          if (below) return kind === 'content' ? 'reads it' : kind === 'link' ? 'follows it' : 'looks at its size';
+          if (below) found.add(itself ? 'follows it' : 'follows what is in it');
+          break;
+        case 'attributes':
+          // A directory has no size: this tells no more than that somebody looked whether it is there.
+          if (below && view.entry(path)?.kind !== 'directory')
+            found.add(itself ? 'looks at its size' : 'looks at the size of what is in it');
           break;
         case 'entry':
-          if (below && (!there || broken())) why ??= 'looks whether it is there';
+          if (below && (!there || broken())) found.add('looks whether it is there');
           break;
         case 'absent':
-          if ((below || above) && (!there || broken())) return 'looked for it and found nothing';
+          if ((below || above) && (!there || broken())) found.add('looked for it and found nothing');
           break;
         case 'listing':
-          if (above && parentThat(view, place) === path && (!there || broken())) why ??= 'lists its directory';
-          else if (below && there) why ??= 'lists it';
+          if (above && parentThat(view, place) === path && (!there || broken())) found.add('lists its directory');
+          else if (below && there) found.add('lists it');
           break;
       }
     }
   }
-  return why;
+  return looks.find((look) => found.has(look)) ?? null;
 }
+
+/** What a step may have done with a file; the first that it did is told. */
+const looks = [
+  ...(['reads it', 'follows it', 'looked for it and found nothing', 'reads what is in it'] as const),
+  ...(['follows what is in it', 'looks at its size', 'looks at the size of what is in it'] as const),
+  ...(['lists it', 'lists its directory', 'looks whether it is there'] as const),
+];
+type Look = (typeof looks)[number];
 
 /** Where in the machine a file of the repository is, or would be, by way of a view; several where its name alone does not say. */
 function placesOf(file: RepoPath, spec: ViewSpec): readonly View['spec']['destination'][] {

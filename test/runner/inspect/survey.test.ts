@@ -126,6 +126,11 @@ describe('what a file affects', () => {
   test('only the child, where only the child has looked', async () => {
     expect(await told('web/a')).toEqual(['web: RUN cat /app/web/a reads it']);
   });
+
+  test('a directory by what is in it', async () => {
+    expect(await told('web')).toEqual(['web: RUN cat /app/web/a reads what is in it']);
+    expect(await told('src')).toEqual(['Layerfile: RUN ls /app/src lists it', 'web: RUN ls /app/src lists it']);
+  });
 });
 
 describe('facts', () => {
