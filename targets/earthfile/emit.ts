@@ -1,8 +1,9 @@
 import type { Layer, LayerId, Plan } from '../../src/ir/ir.ts';
+import { machinePackages } from '../../src/ir/machine-packages.ts';
 import { copiesOf, runnersOf } from '../../src/ir/runners.ts';
 import { chainOf, walk } from '../../src/ir/walk.ts';
 import type { EarthfileDocument, Item, Recipe } from './document.ts';
-import { imageOf, machineBase, machinePackages } from './image.ts';
+import { imageOf, machineBase } from './image.ts';
 import { layerNames, TargetNames } from './names.ts';
 import { cutLayer, type Part } from './parts.ts';
 import { beside, inMachine } from './places.ts';

@@ -1,24 +1,6 @@
 import type { Base, Layer, MachineName, Plan } from '../../src/ir/ir.ts';
 import { chainOf } from '../../src/ir/walk.ts';
 
-/** Debian packages that every base machine has, and its images have not. */
-export const machinePackages: readonly string[] = [
-  ...[
-    'bash',
-    'ca-certificates',
-    'curl',
-    'wget',
-    'git',
-    'sudo',
-    'procps',
-    'iproute2',
-    'gnupg',
-    'lsb-release',
-    'python3',
-    'unzip',
-  ],
-];
-
 const images: Readonly<Record<MachineName, string>> = {
   'vm/ubuntu:18.04': 'ubuntu:18.04',
   'vm/ubuntu:20.04': 'ubuntu:20.04',

@@ -1,4 +1,5 @@
 import type { Layer } from '../../src/ir/ir.ts';
+import { machinePackages } from '../../src/ir/machine-packages.ts';
 import { shellWord } from '../shell/quote.ts';
 import { uses } from './pins.ts';
 import type { WorkflowStep } from './workflow.ts';
@@ -48,7 +49,10 @@ export function prepareSteps({ chain, inContainer, memoryBytes }: Preparation): 
 const packages = `for program in curl git gpg ip lsb_release pgrep python3 sudo unzip wget; do
   if ! command -v "$program" >/dev/null; then
     apt-get update -qq
-    apt-get install -y -qq ca-certificates curl git gnupg iproute2 lsb-release procps python3 sudo unzip wget >/dev/null
+    apt-get install -y -qq ${machinePackages
+      .filter((name) => name !== 'bash')
+      .toSorted()
+      .join(' ')} >/dev/null
     break
   fi
 done`;

@@ -2,7 +2,7 @@ import { exit } from '../../exit.ts';
 import { plainText, stepText } from '../../report/text.ts';
 import { stepName } from '../../runner/names.ts';
 import { command } from '../command.ts';
-import { findSurveyed, inspectOptions, openInspection } from '../inspect/open.ts';
+import { inspectOptions, openStep } from '../inspect/open.ts';
 import { stepJson } from '../inspect/step-json.ts';
 import { stepOperand } from '../inspect/step-operand.ts';
 
@@ -20,16 +20,10 @@ export const pin = command({
   async run({ options, operands }, context) {
     const { terminal } = context.host;
     const [typed = '', given = null] = operands;
-    const opened = await openInspection({ name: 'pin', needs: 'store', options, paths: [], context });
+    const opened = await openStep(typed, { name: 'pin', options, context });
     if ('code' in opened) return opened.code;
     await using inspection = opened;
-    const { ports, store } = inspection.world;
-    const runners = await inspection.survey({ kind: 'look', trees: ports.inputs }, () => {});
-    const found = findSurveyed(typed, { ...inspection, runners });
-    if ('problem' in found) {
-      terminal.error(`layer pin: ${found.problem}\n`);
-      return exit.usage;
-    }
+    const { found, world } = inspection;
     const { step, runner } = found;
     const { instance } = step;
     const title = stepText(stepName(step.chainStep, step.runner));
@@ -40,7 +34,7 @@ export const pin = command({
     }
     const before = runner.steps.filter((one) => one.chainStep.index < step.chainStep.index);
     const name = given ?? instance.id.slice(0, 8);
-    await store.pin({ id: instance.id, name, trail: before.flatMap((one) => one.instance?.id ?? []) });
+    await world.store.pin({ id: instance.id, name, trail: before.flatMap((one) => one.instance?.id ?? []) });
     if (options.json) terminal.out(`${JSON.stringify({ name, snapshot: instance.id, step: stepJson(step) })}\n`);
     else terminal.out(`pinned ${instance.id.slice(0, 4)} as ${plainText(name)}: ${title}\n`);
     return exit.done;

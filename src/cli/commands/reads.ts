@@ -4,7 +4,7 @@ import { exit } from '../../exit.ts';
 import { place, plainText, plural, stepText } from '../../report/text.ts';
 import type { ObservationKind } from '../../runner/view/view.ts';
 import { command } from '../command.ts';
-import { findSurveyed, inspectOptions, openInspection } from '../inspect/open.ts';
+import { inspectOptions, openStep } from '../inspect/open.ts';
 import { stepJson } from '../inspect/step-json.ts';
 import { stepOperand } from '../inspect/step-operand.ts';
 
@@ -20,16 +20,10 @@ export const reads = command({
   ],
   async run({ options, operands }, context) {
     const { terminal } = context.host;
-    const opened = await openInspection({ name: 'reads', needs: 'store', options, paths: [], context });
+    const opened = await openStep(operands[0] ?? '', { name: 'reads', options, context });
     if ('code' in opened) return opened.code;
     await using inspection = opened;
-    const { ports } = inspection.world;
-    const runners = await inspection.survey({ kind: 'look', trees: ports.inputs }, () => {});
-    const found = findSurveyed(operands[0] ?? '', { ...inspection, runners });
-    if ('problem' in found) {
-      terminal.error(`layer reads: ${found.problem}\n`);
-      return exit.usage;
-    }
+    const { found } = inspection;
     const { step } = found;
     const { instance, after, holds, chainStep } = step;
     const title = `${stepText(stepName(chainStep, step.runner))}, at ${place(chainStep.step.span)}`;

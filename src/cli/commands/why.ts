@@ -7,7 +7,7 @@ import type { Instance } from '../../runner/store.ts';
 import { exit } from '../../exit.ts';
 import { duration, place, plainText, plural, stepText } from '../../report/text.ts';
 import { command } from '../command.ts';
-import { findSurveyed, inspectOptions, openInspection } from '../inspect/open.ts';
+import { inspectOptions, openStep } from '../inspect/open.ts';
 import { stepJson } from '../inspect/step-json.ts';
 import { stepOperand } from '../inspect/step-operand.ts';
 import { ageText } from '../../world/size.ts';
@@ -30,16 +30,10 @@ export const why = command({
   ],
   async run({ options, operands }, context) {
     const { terminal, clock } = context.host;
-    const opened = await openInspection({ name: 'why', needs: 'store', options, paths: [], context });
+    const opened = await openStep(operands[0] ?? '', { name: 'why', options, context });
     if ('code' in opened) return opened.code;
     await using inspection = opened;
-    const { ports } = inspection.world;
-    const runners = await inspection.survey({ kind: 'look', trees: ports.inputs }, () => {});
-    const found = findSurveyed(operands[0] ?? '', { ...inspection, runners });
-    if ('problem' in found) {
-      terminal.error(`layer why: ${found.problem}\n`);
-      return exit.usage;
-    }
+    const { found } = inspection;
     const answer = await explain(found.step, found.runner);
     terminal.out(
       options.json ? `${JSON.stringify(asJson(answer), null, 2)}\n` : `${asLines(answer, clock.now()).join('\n')}\n`,

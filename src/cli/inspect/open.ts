@@ -118,6 +118,21 @@ export interface FoundStep {
   readonly byFailure: boolean;
 }
 
+/** Opens what a command looks at that is about one step, and finds it as a run would find it now. What is wrong is printed. */
+export async function openStep(
+  typed: string,
+  given: Omit<Parameters<typeof openInspection>[0], 'needs' | 'paths'>,
+): Promise<(Inspection & { readonly found: FoundStep }) | { readonly code: ExitCode }> {
+  const inspection = await openInspection({ ...given, needs: 'store', paths: [] });
+  if ('code' in inspection) return inspection;
+  const runners = await inspection.survey({ kind: 'look', trees: inspection.world.ports.inputs }, () => {});
+  const found = findSurveyed(typed, { ...inspection, runners });
+  if (!('problem' in found)) return { ...inspection, found };
+  given.context.host.terminal.error(`layer ${given.name}: ${found.problem}\n`);
+  await inspection[Symbol.asyncDispose]();
+  return { code: exit.usage };
+}
+
 /** The step that a person means, with the runner that it is looked at in: the one that was named, else the Layerfile's own, or its first copy. */
 export function findSurveyed(
   typed: string,

@@ -1,23 +1,8 @@
 import { createHash } from 'node:crypto';
+import { machinePackages } from '../../ir/machine-packages.ts';
 
 /** Raised whenever the same provider and packages would give another file system: what `finish.ts` does, or how archives are unpacked. */
 export const recipeVersion = 1;
-
-/** What every base machine has, by Debian package. */
-export const packageSet = [
-  'bash',
-  'ca-certificates',
-  'curl',
-  'wget',
-  'git',
-  'sudo',
-  'procps',
-  'iproute2',
-  'gnupg',
-  'lsb-release',
-  'python3',
-  'unzip',
-] as const;
 
 /** A package as dpkg has it installed. */
 export interface InstalledPackage {
@@ -57,8 +42,8 @@ export function parseDpkgStatus(text: string): readonly InstalledPackage[] {
   return packages;
 }
 
-/** The packages of `packageSet` that are not among those installed. */
+/** The packages of `machinePackages` that are not among those installed. */
 export function missingPackages(installed: readonly InstalledPackage[]): readonly string[] {
   const names = new Set(installed.map((one) => one.name));
-  return packageSet.filter((name) => !names.has(name));
+  return machinePackages.filter((name) => !names.has(name));
 }

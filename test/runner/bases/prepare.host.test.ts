@@ -7,7 +7,8 @@ import type { BaseSource } from '../../../src/ir/ir.ts';
 import { describeBaseFailure } from '../../../src/runner/bases/failure.ts';
 import type { BaseHost, BaseProgress } from '../../../src/runner/bases/host.ts';
 import { prepareBase, type Prepared, type Refresh } from '../../../src/runner/bases/prepare.ts';
-import { packageSet, parseDpkgStatus } from '../../../src/runner/bases/recipe.ts';
+import { machinePackages } from '../../../src/ir/machine-packages.ts';
+import { parseDpkgStatus } from '../../../src/runner/bases/recipe.ts';
 import type { BaseMachine } from '../../../src/runner/driver.ts';
 import { debianBase, testBaseHost } from '../../support/base-machine.ts';
 import { scratch } from '../../support/scratch.ts';
@@ -96,7 +97,7 @@ describe('vm/debian:12 from Debian’s archive', () => {
     const names = parseDpkgStatus(readFileSync(join(debian.root, 'var/lib/dpkg/status'), 'utf8')).map(
       (one) => one.name,
     );
-    expect(packageSet.filter((name) => !names.includes(name))).toEqual([]);
+    expect(machinePackages.filter((name) => !names.includes(name))).toEqual([]);
     expect(readFileSync(join(debian.root, 'etc/debian_version'), 'utf8')).toMatch(/^12\./);
     expect(mode(join(debian.root, 'root'))).toBe('770');
     expect(readFileSync(join(debian.root, 'etc/apt/apt.conf.d/90layer'), 'utf8')).toContain(
@@ -176,7 +177,7 @@ describe('an image of a registry', () => {
     const first = await prepare('vm/ubuntu:22.04', { kind: 'known' }, { host });
     const base = ready(first.prepared);
     const names = parseDpkgStatus(readFileSync(join(base.root, 'var/lib/dpkg/status'), 'utf8')).map((one) => one.name);
-    expect(packageSet.filter((name) => !names.includes(name))).toEqual([]);
+    expect(machinePackages.filter((name) => !names.includes(name))).toEqual([]);
     expect(first.events.map((event) => event.kind)).toEqual(
       expect.arrayContaining(['resolving', 'downloading', 'unpacking', 'installing', 'ready']),
     );

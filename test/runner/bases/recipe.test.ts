@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { baseDigest, missingPackages, packageSet, parseDpkgStatus } from '../../../src/runner/bases/recipe.ts';
+import { machinePackages } from '../../../src/ir/machine-packages.ts';
+import { baseDigest, missingPackages, parseDpkgStatus } from '../../../src/runner/bases/recipe.ts';
 
 const status = `Package: bash
 Essential: yes
@@ -31,7 +32,7 @@ describe('what dpkg has installed', () => {
   });
 
   it('tells what of the set is missing', () => {
-    expect(missingPackages(parseDpkgStatus(status))).toEqual(packageSet.filter((name) => name !== 'bash'));
+    expect(missingPackages(parseDpkgStatus(status))).toEqual(machinePackages.filter((name) => name !== 'bash'));
   });
 });
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { BaseError } from '../failure.ts';
 import type { BaseHost, BaseWork, Provider } from '../host.ts';
 import { isCode, runProgram } from '../program.ts';
-import { packageSet } from '../recipe.ts';
+import { machinePackages } from '../../../ir/machine-packages.ts';
 import { carriedAptOptions, chooseMirror, parseAptSources, sourceLines, type AptSource } from './apt-sources.ts';
 
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
@@ -50,7 +50,7 @@ async function debstrap(parts: {
     '--format=tar',
     '--variant=minbase',
     `--architectures=${host.architecture}`,
-    `--include=${packageSet.join(',')}`,
+    `--include=${machinePackages.join(',')}`,
     `--keyring=${keyring}`,
     '--skip=output/dev',
     ...options,
