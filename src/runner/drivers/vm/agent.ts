@@ -251,7 +251,7 @@ export class GuestAgent {
 
   /**
    * What the machine shows at a path, as a tar archive (pax, with xattrs as GNU tar writes them): a directory's content, or a file under its own name.
-   * Null where nothing is. Does not descend into other file systems. The archive is destroyed with the reason where it cannot be whole.
+   * Null where nothing is. What is mounted below it is left out, unless it is a view. The archive is destroyed with the reason where it cannot be whole.
    */
   async copyOut(path: Field): Promise<{ readonly kind: 'directory' | 'file'; readonly archive: Readable } | null> {
     const session = await this.#inMachine();
@@ -262,7 +262,8 @@ export class GuestAgent {
     const kind = kindOf(place);
     if (kind === null) session[Symbol.dispose]();
     if (kind === null) return null;
-    const archive = Readable.from(packGuestTree(session, place), { objectMode: false, highWaterMark: 1 << 20 });
+    const views = this.#views.mounts.map(({ destination }) => destination);
+    const archive = Readable.from(packGuestTree(session, place, views), { objectMode: false, highWaterMark: 1 << 20 });
     archive.once('close', () => session[Symbol.dispose]());
     archive.on('error', () => {});
     return { kind: kind === 'directory' ? kind : 'file', archive };

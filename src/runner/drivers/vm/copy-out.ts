@@ -22,14 +22,19 @@ const types: Readonly<Record<GuestStat['kind'], TarEntry['type'] | null>> = {
   socket: null,
 };
 
-/** What a session's machine shows at a place, as a tar archive, in chunks. Does not descend into other file systems; leaves out sockets. */
-export async function* packGuestTree(session: Session, place: Place): AsyncGenerator<Buffer> {
+/**
+ * What a session's machine shows at a place, as a tar archive, in chunks. What is mounted below it is left out, as by `cp -x`, unless it is one of `views`
+ * (their destinations): it belongs to who mounted it. So are sockets.
+ */
+export async function* packGuestTree(session: Session, place: Place, views: readonly string[]): AsyncGenerator<Buffer> {
   const directory = place.stat?.kind === 'directory';
   const slash = place.path.lastIndexOf('/');
   const above = directory ? place.path : place.path.slice(0, slash) || '/';
   const name = directory ? '.' : place.path.slice(slash + 1);
   const [opened] = await session.run([call('openat', here, above, open.directoryNoLink, 0)]);
-  const packing = new Packing(session, place.stat?.device ?? '');
+  const below = place.path === '/' ? '/' : `${place.path}/`;
+  const inside = new Set(views.filter((path) => path.startsWith(below)).map((path) => `./${path.slice(below.length)}`));
+  const packing = new Packing(session, (path) => path === name || inside.has(path));
   yield* packing.entries(opened?.value ?? -1, { names: [name], above: '' });
   yield tarEnd;
 }
@@ -44,13 +49,18 @@ interface Found {
 
 class Packing {
   readonly #session: Session;
-  readonly #device: string;
-  /** Files of several names, by inode: the path under which they went out. */
-  readonly #known = new Map<bigint, string>();
+  readonly #hasMount: (path: string) => boolean;
+  /** Files of several names, by file system and inode: the path under which they went out. */
+  readonly #known = new Map<string, string>();
 
-  constructor(session: Session, device: string) {
+  /** `hasMount`: whether what is mounted at a path of the archive is of it. */
+  constructor(session: Session, hasMount: (path: string) => boolean) {
     this.#session = session;
-    this.#device = device;
+    this.#hasMount = hasMount;
+  }
+
+  #leavesOut({ path, stat }: Found): boolean {
+    return stat.mounted && !this.#hasMount(path);
   }
 
   /** `above`: what comes before the names in the archive. */
@@ -68,10 +78,10 @@ class Packing {
   async *#entry(directory: number, found: Found, content: Buffer | null): AsyncGenerator<Buffer> {
     const { name, path, stat } = found;
     const type = types[stat.kind];
-    if (type === null || stat.device !== this.#device) return;
+    if (type === null || this.#leavesOut(found)) return;
     const shared = stat.kind !== 'directory' && stat.links > 1;
-    const first = shared ? this.#known.get(stat.inode) : undefined;
-    if (shared && first === undefined) this.#known.set(stat.inode, path);
+    const first = shared ? this.#known.get(fileOf(stat)) : undefined;
+    if (shared && first === undefined) this.#known.set(fileOf(stat), path);
     const attributes = first === undefined ? await this.#attributes(directory, found) : [];
     const size = type === 'file' && first === undefined ? stat.size : 0;
     const { mode, uid, gid, modified, major, minor } = stat;
@@ -135,9 +145,10 @@ class Packing {
     const places: number[] = [];
     const batch: Call[] = [];
     let bytes = 0;
-    for (const [n, { name, stat }] of found.entries()) {
+    for (const [n, one] of found.entries()) {
+      const { name, stat } = one;
       if (stat.kind !== 'file' || stat.size === 0 || bytes + stat.size > 4 * pieceBytes) continue;
-      if (stat.device !== this.#device || (stat.links > 1 && this.#known.has(stat.inode))) continue;
+      if (this.#leavesOut(one) || (stat.links > 1 && this.#known.has(fileOf(stat)))) continue;
       const file = { resultOf: batch.length };
       places.push(n);
       bytes += stat.size;
@@ -173,6 +184,10 @@ class Packing {
     for (; left > 0; left -= Math.min(left, pieceBytes)) yield Buffer.alloc(Math.min(left, pieceBytes));
     yield tarPadding(size);
   }
+}
+
+function fileOf({ device, inode }: GuestStat): string {
+  return `${device} ${inode}`;
 }
 
 function toSize(result: Result | undefined, size: number): Buffer {

@@ -17,12 +17,16 @@ export interface GuestStat {
   /** Of a device: its number. */
   readonly major: number;
   readonly minor: number;
-  /** The file system that it is on. */
+  /** The file system that it is on; below an overlay mount, also the one that its layer is on. */
   readonly device: string;
+  /** Whether something is mounted there. */
+  readonly mounted: boolean;
 }
 
 const basicFields = 0x7ff;
 const statxBytes = 256;
+/** STATX_ATTR_MOUNT_ROOT. */
+const mountRoot = 0x2000;
 
 /** Asks for a place's stat; no link is followed. May fail. */
 export function statCall(path: string, directory = atWorkingDirectory): Call {
@@ -50,6 +54,7 @@ export function statOf(result: Result | undefined): GuestStat | null {
     modified: { seconds: found.readBigInt64LE(112), nanoseconds: found.readUInt32LE(120) },
     major: found.readUInt32LE(128),
     minor: found.readUInt32LE(132),
+    mounted: (found.readUInt32LE(8) & mountRoot) !== 0,
     device: `${found.readUInt32LE(136)}:${found.readUInt32LE(140)}`,
   };
 }

@@ -4,6 +4,7 @@ import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -371,6 +372,24 @@ describe('a guest', () => {
         (await run(guest.agent, 'cd /app && ls; test -e none || echo none; echo new > other; cat other')).output,
       ).toBe('mine\nother\nsub\ntop\nnone\nnew\n');
       expect(await seen()).toEqual(expect.arrayContaining(['0 listing /app', '0 absent /app/none']));
+    });
+
+    it('and carries out all that shows there, but for what others have mounted', async () => {
+      await run(guest.agent, 'mkdir -p /app/memory /app/bound; ln /app/other /app/again; echo beside > /app-beside');
+      await run(guest.agent, 'mount -t tmpfs none /app/memory; mount --bind /root /app/bound; touch /app/memory/x');
+      expect(await put(view(20, '/kept/inner'))).toBe('mounted');
+      const names = async (path: string): Promise<string> => {
+        const copied = await guest.agent.copyOut(path);
+        const input = await buffer(copied?.archive ?? Readable.from([]));
+        const listed = execFileSync('tar', ['-t'], { input, encoding: 'utf8' }).trim().split('\n');
+        return listed.sort().join(' ');
+      };
+      expect(await names('/app')).toBe('. ./again ./mine ./other ./sub ./sub/deep ./sub/deep/leaf ./sub/one ./top');
+      const inner =
+        './inner ./inner/other ./inner/sub ./inner/sub/deep ./inner/sub/deep/leaf ./inner/sub/one ./inner/top';
+      expect(await names('/kept')).toBe(`. ${inner}`);
+      await run(guest.agent, 'umount /app/memory /app/bound; rmdir /app/memory /app/bound; rm /app/again');
+      await seen();
     });
 
     it('over each other, each over what was written before', async () => {
