@@ -60,15 +60,33 @@ export const machineCommands: ReadonlyMap<string, string> = new Map([
   ['vagrant', 'starts a virtual machine'],
 ]);
 
+/** Scripts that are fetched to be run, and install what plainly needs one. */
+const installers: readonly (readonly [script: string, why: string])[] = [
+  ['get.k3s.io', cluster],
+  ['get.k0s.sh', cluster],
+  ['get.docker.com', docker],
+];
+
 /** The commands of a RUN (see `lookIntoShell`) that need a machine of their own, each program once. */
 export function needsMachine(look: ShellLook): readonly MachineNeed[] {
   const needs = new Map<string, MachineNeed>();
   for (const one of look.commands) {
-    const why = machineCommands.get(one.program);
-    if (why === undefined || needs.has(one.program) || onlyAsks(one)) continue;
-    needs.set(one.program, { command: one.program, why, start: one.start, end: one.end });
+    const [command, why] = needOf(one);
+    if (why === undefined || needs.has(command) || onlyAsks(one)) continue;
+    needs.set(command, { command, why, start: one.start, end: one.end });
   }
   return [...needs.values()];
+}
+
+function needOf({ program, words }: SimpleCommand): readonly [command: string, why: string | undefined] {
+  const why = machineCommands.get(program);
+  if (why !== undefined || !/^(curl|wget)$/.test(program)) return [program, why];
+  const fetched = installers.find(([script]) => words.some(({ text }) => hostIn(text) === script));
+  return fetched ?? [program, undefined];
+}
+
+function hostIn(word: string): string {
+  return word.replace(/^https?:\/\//, '').split('/')[0] ?? '';
 }
 
 /** `docker --version` and its like work anywhere; `mount` alone lists. */

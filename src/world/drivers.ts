@@ -60,9 +60,17 @@ export async function chooseDrivers(settings: DriverSettings): Promise<Drivers> 
   if (first === undefined) return { driver: sandbox(), driverFor: null, notes: [] };
   const machines = await virtualMachines(settings);
   const unavailable = await machines.driver.unavailable();
-  const what = `${first.layer.path}: ${first.need.command} ${first.need.why}`;
+  const what = needy.map(({ layer, need }) => `${layer.path}: ${need.command} ${need.why}`).join('; ');
+  const gets =
+    needy.length === 1
+      ? 'it gets a virtual machine, whose processor is'
+      : 'they get virtual machines, whose processors are';
   if (unavailable !== null) {
-    return { driver: sandbox(), driverFor: null, notes: [`${what}; it is tried in the sandbox, since ${unavailable}`] };
+    return {
+      driver: sandbox(),
+      driverFor: null,
+      notes: [`${what}; ${needy.length === 1 ? 'it is' : 'they are'} tried in the sandbox, since ${unavailable}`],
+    };
   }
   const ids = new Set(needy.map(({ layer }) => layer.id));
   const plain = sandbox();
@@ -70,7 +78,7 @@ export async function chooseDrivers(settings: DriverSettings): Promise<Drivers> 
     driver: plain,
     driverFor: (chain) => (chain.layers.some((layer) => ids.has(layer.id)) ? machines.driver : plain),
     notes: [
-      `${what}: it gets a virtual machine, whose processor is emulated here, since KVM does not boot guests: expect it to be ten times slower or more; --driver sandbox tries it without`,
+      `${what}: ${gets} emulated here, since KVM does not boot guests: expect it to be ten times slower or more; --driver sandbox tries it without`,
     ],
   };
 }

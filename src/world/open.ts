@@ -120,7 +120,8 @@ export async function openRun(given: {
     ...{ asked: driverNamed(options.driver, env['LAYER_DRIVER']), plan, bases, path: env['PATH'] ?? '', warn, signal },
     sandbox: () => sandboxDriver({ startViewServer, storeDirectory: directory, warn }),
   });
-  for (const message of drivers.notes) note('info', message);
+  // Whoever only looks at results, or enters one, is not asking where it was made.
+  if (given.job !== 'none') for (const message of drivers.notes) note('info', message);
   const ports: RunPorts = {
     driver: drivers.driver,
     driverFor: drivers.driverFor,

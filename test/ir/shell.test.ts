@@ -104,6 +104,11 @@ describe('needsMachine', () => {
     const needs = (text: string): readonly string[] => needsMachine(lookIntoShell(text)).map(({ command }) => command);
     expect(needs('sudo docker build . && docker run x; systemctl start y')).toEqual(['docker', 'systemctl']);
     expect(needs('docker --version && mount')).toEqual([]);
+    expect(needs('curl -sfL https://get.k3s.io | sh -; wget -qO- get.docker.com | sh')).toEqual([
+      'get.k3s.io',
+      'get.docker.com',
+    ]);
+    expect(needs('curl https://example.com/get.k3s.io; echo get.k3s.io')).toEqual([]);
     expect(needs('echo docker; ls /mount # docker')).toEqual([]);
     expect(needs('echo "$(sudo modprobe kvm)"')).toEqual(['modprobe']);
   });

@@ -141,7 +141,7 @@ export async function probeVirtualMachines(host: Host, architecture: string): Pr
       : 'sudo usermod --append --groups kvm $USER';
   return [
     kvm === null
-      ? installed('/dev/kvm', 'can be opened; no guest was tried')
+      ? installed('/dev/kvm', 'can be opened')
       : {
           what: '/dev/kvm',
           ok: false,
