@@ -100,6 +100,12 @@ export function keyParts(facts: StepFacts): readonly KeyPart[] {
   ];
 }
 
+/** Names of the secrets that were in force where something with such a key was made: what it left is tainted. */
+export function secretsOf(parts: readonly KeyPart[]): readonly string[] {
+  const value = parts.find((part) => part.name === 'secrets')?.value ?? '';
+  return value === '' ? [] : value.split(' ');
+}
+
 /** Instances with the same key differ only in what their steps observed and made. */
 export function stepKey(parent: InstanceId, parts: readonly KeyPart[]): StepKey {
   return hash('step', [parent, parts.map((part) => [part.name, part.value])]) as StepKey;

@@ -19,6 +19,8 @@ export interface Held {
   readonly tier: Tier;
   /** The pin's name; null where there is none. */
   readonly pin: string | null;
+  /** A secret could be in it: it never leaves this machine. */
+  readonly tainted: boolean;
   /** Milliseconds since 1970. */
   readonly usedAt: number;
   /** Directories that it stands on, relative to the store's; others may stand on them too. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BaseHost, BaseProgress } from '../runner/bases/host.ts';
 import type { Refresh } from '../runner/bases/prepare.ts';
-import { readResolution, recordKey, writeResolution, type Resolution } from '../runner/bases/records.ts';
+import { readResolution, recordKey, sharedKey, writeResolution, type Resolution } from '../runner/bases/records.ts';
 import type { Chain } from '../runner/chain.ts';
 import type { Bases } from '../runner/ports.ts';
 import type { SharedBase, SharedBases } from '../runner/stores/shared.ts';
@@ -10,7 +10,8 @@ import type { SharedBase, SharedBases } from '../runner/stores/shared.ts';
 /** Base machines as the runner asks for them: this machine's, what a remote store carries, or made anew. */
 export function runBases(host: BaseHost, shared: SharedBases | null = null): Bases {
   let cleared: Promise<void> | null = null;
-  const keyOf = (machine: Chain['machine']): string => recordKey(machine.name, machine.source, host.architecture);
+  const keyOf = (machine: Chain['machine']): string => recordKey(machine.name, machine.source, host);
+  const shareKeyOf = ({ name, source }: Chain['machine']): string => sharedKey(name, source, host.architecture);
   const homeOf = (digest: string): string => join(host.directory, digest.slice('sha256:'.length));
   const own = async (key: string): Promise<string | null> => {
     const record = await readResolution(host.directory, key);
@@ -24,11 +25,11 @@ export function runBases(host: BaseHost, shared: SharedBases | null = null): Bas
   return {
     async digest(machine) {
       const key = keyOf(machine);
-      return (await own(key)) ?? offered(key)?.record.digest ?? null;
+      return (await own(key)) ?? offered(shareKeyOf(machine))?.record.digest ?? null;
     },
     async provide(machine, { progress, signal }) {
       const key = keyOf(machine);
-      const there = (await own(key)) === null ? offered(key) : null;
+      const there = (await own(key)) === null ? offered(shareKeyOf(machine)) : null;
       if (shared !== null && there !== null) {
         const home = homeOf(there.record.digest);
         progress('fetching it from the shared store');
@@ -38,7 +39,7 @@ export function runBases(host: BaseHost, shared: SharedBases | null = null): Bas
       }
       const made = await prepare(machine, { progress, signal });
       const record = shared === null || 'failure' in made ? null : await readResolution(host.directory, key);
-      if (record !== null) shared?.offer(key, { record, directory: homeOf(record.digest) });
+      if (record !== null) shared?.offer(shareKeyOf(machine), { record, directory: homeOf(record.digest) });
       return made;
     },
   };
@@ -59,7 +60,7 @@ export async function pullBase(
   options: Preparation,
 ): Promise<{ readonly before: string | null; readonly digest: string } | { readonly failure: string }> {
   const { host } = options;
-  const key = recordKey(machine.name, machine.source, host.architecture);
+  const key = recordKey(machine.name, machine.source, host);
   const before = (await readResolution(host.directory, key))?.digest ?? null;
   const made = await prepared(machine, options);
   return 'failure' in made ? made : { before, digest: made.digest };

@@ -4,7 +4,7 @@ import { choosePruning, tiers, totalBytes, type Held, type Holdings, type Side }
 
 const held = (id: string, change: Partial<Held> = {}): Held => ({
   ...{ kind: 'snapshot', id, repository: 'r', layer: 'web', title: `RUN ${id}`, tier: 'newest', pin: null },
-  ...{ usedAt: 0, paths: [id] },
+  ...{ tainted: false, usedAt: 0, paths: [id] },
   ...change,
 });
 const side = (path: string, change: Partial<Side> = {}): Side => ({

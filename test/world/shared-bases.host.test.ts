@@ -43,7 +43,7 @@ test('a base machine that one made another fetches, by the digest it is known by
     buildTinyBase(join(home, 'root'));
     writeFileSync(join(home, 'base.json'), '{}');
     const record = { name: 'vm/tiny', source, digest, origin: 'here', provider: 'this test', resolvedAtMs: 1 };
-    await writeResolution(host.directory, recordKey('vm/tiny', source, host.architecture), record);
+    await writeResolution(host.directory, recordKey('vm/tiny', source, host), record);
     await using store = await open(service, directory);
     const made = await runBases(host, store.bases).provide(machine, options);
     if ('failure' in made) throw new Error(made.failure);

@@ -1,6 +1,7 @@
 import { isWorking } from '../../runner/instruction.ts';
 import { keyFacts, readFacts, type KeyFact, type ReadFact } from '../../runner/inspect/facts.ts';
 import type { SurveyedRunner, SurveyedStep } from '../../runner/inspect/survey.ts';
+import { secretsOf } from '../../runner/key.ts';
 import { resultAt } from '../../runner/lookup.ts';
 import { stepName } from '../../runner/names.ts';
 import type { Instance } from '../../runner/store.ts';
@@ -83,11 +84,16 @@ function asLines({ step, first, compared, key }: Answer, now: number): readonly 
   const say = (line: string): void => void lines.push(`  ${line}`);
   switch (verdict.kind) {
     case 'skip': {
-      const { id, createdAt, durationMs, observations, data, notKept } = instance as Instance;
+      const { id, createdAt, durationMs, observations, data, notKept, keyParts } = instance as Instance;
+      const secrets = secretsOf(keyParts);
       say(`would be skipped: ${id.slice(0, 4)}, made ${ageText(now - createdAt)} in ${duration(durationMs)}`);
       say(
         `${plural(observations.length, 'read')} of its own unchanged, and all of the steps before it (layer reads lists them)`,
       );
+      if (secrets.length > 0)
+        say(
+          `tainted: ${secrets.join(', ')} ${secrets.length === 1 ? 'was' : 'were'} in force, so that it never leaves this machine`,
+        );
       if (data === null) say(`no snapshot: ${plainText(notKept ?? 'none was taken here')}; a run resumes before it`);
       return lines;
     }
@@ -173,6 +179,7 @@ function asJson({ step, first, compared, key }: Answer): unknown {
             createdAt: instance.createdAt,
             durationMs: instance.durationMs,
             snapshot: instance.data !== null,
+            tainted: secretsOf(instance.keyParts).length > 0,
           },
     compared: compared.map(({ instance: one, reads, broken }) => ({
       id: one.id,

@@ -27,6 +27,8 @@ export interface Use {
   readonly limit: Limit | null;
   readonly repositories: readonly RepositoryUse[];
   readonly tiers: readonly { readonly tier: Tier; readonly bytes: number; readonly count: number }[];
+  /** How many of them were made while a secret was in force. */
+  readonly tainted: number;
   readonly pins: readonly { readonly snapshot: string; readonly name: string; readonly title: string }[];
   readonly rest: readonly {
     readonly kind: Side['kind'];
@@ -60,6 +62,7 @@ export function useOf(holdings: Holdings, limit: Limit | null): Use {
       const count = held.filter((one) => one.tier === tier).length;
       return count === 0 ? [] : [{ tier, bytes: byTier.get(tier) ?? 0, count }];
     }),
+    tainted: held.filter((one) => one.tainted).length,
     pins: held.flatMap(({ pin, id, title }) => (pin === null ? [] : [{ snapshot: id, name: pin, title }])),
     rest: kinds.map((kind) => {
       const own = sides.filter((one) => one.kind === kind);
@@ -128,6 +131,11 @@ export function useLines(use: Use): readonly string[] {
     'Snapshots, the first to go first:',
     use.tiers.map(({ tier, bytes, count }) => row(bytes, `${count} ${tierTexts[tier]}`)),
   );
+  if (use.tainted > 0)
+    lines.push(
+      '',
+      `Tainted: ${use.tainted} of these ${use.tainted === 1 ? 'was' : 'were'} made while a secret was in force and may hold it: they never leave this machine`,
+    );
   section(
     'Pins:',
     use.pins.map((one) => `${one.snapshot.slice(0, 8).padStart(10)}  ${plainText(one.name)}: ${plainText(one.title)}`),

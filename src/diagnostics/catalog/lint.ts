@@ -102,6 +102,7 @@ where a snapshot cannot hold processes. A process started with \`&\` has none of
     severity: 'info',
     message: ({ command, why }) => `${command} ${why}: it works on a virtual machine, and may not in the sandbox`,
     explain: `The sandbox shares the host's kernel and has no init of its own; a virtual machine has both. \`layer doctor\` says what this
-host can do. Targets that build containers, such as Earthfiles, cannot run this either.`,
+host can do. What needs systemd needs a base that has it: an entry of .layer/config.json, such as
+\`{"bases":{"vm/machine:1":{"tarball":"machine.tar"}}}\`. Targets that build containers, such as Earthfiles, cannot run this either.`,
   }),
 };

@@ -52,7 +52,7 @@ function failureOf(error: unknown, options: PrepareOptions): BaseFailure | null 
 
 async function prepare(options: PrepareOptions): Promise<BaseMachine> {
   const { name, source, host, signal } = options;
-  const key = recordKey(name, source, host.architecture);
+  const key = recordKey(name, source, host);
   const kept = await readKept(options, key);
   if (kept && !isDue(kept.record, options)) return kept.base;
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { BaseSource } from '../../ir/ir.ts';
+import type { BaseHost } from './host.ts';
 import { isCode } from './program.ts';
 import { recipeVersion } from './recipe.ts';
 
@@ -18,12 +19,22 @@ export interface Resolution {
   readonly resolvedAtMs: number;
 }
 
-/** A name for files that belong to a base's name and source, as this recipe makes it. */
-export function recordKey(name: string, source: BaseSource, architecture: string): string {
+/** A name for files that belong to a base's name and source, as this recipe makes it; for whoever has the same repository. */
+export function sharedKey(name: string, source: BaseSource, architecture: string): string {
   return createHash('sha256')
     .update(JSON.stringify([recipeVersion, name, source, architecture]))
     .digest('hex')
     .slice(0, 32);
+}
+
+/** The same for this machine, where several repositories may have tarballs and directories of their own under one path. */
+export function recordKey(
+  name: string,
+  source: BaseSource,
+  host: Pick<BaseHost, 'architecture' | 'repositoryRoot'>,
+): string {
+  if (!('path' in source)) return sharedKey(name, source, host.architecture);
+  return sharedKey(name, { ...source, path: resolve(host.repositoryRoot, source.path) }, host.architecture);
 }
 
 /** What the store knows about a name; null where it knows nothing (or nothing readable). One small file: for an asynchronous read Node would start threads. */

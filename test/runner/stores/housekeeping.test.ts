@@ -41,6 +41,14 @@ it('measures what snapshots hold, and takes away what is chosen but not that it 
   expect(await store.holdings()).toMatchObject({ held: [], rows: 1 });
 });
 
+it('says which snapshots may hold a secret', async () => {
+  await using store = openLocalStore(scratch(), user);
+  await kept(store, { keyParts: [{ name: 'secrets', value: '' }] });
+  const { instance } = await kept(store, { keyParts: [{ name: 'secrets', value: 'NPM_TOKEN TOKEN' }] });
+  const { held } = await store.holdings();
+  expect(held.filter((one) => one.tainted).map(({ id }) => id)).toEqual([instance.id]);
+});
+
 it('leaves alone what another process uses until that has ended', async () => {
   const directory = scratch();
   const { layer } = await (async () => {

@@ -210,7 +210,7 @@ export class GuestAgent {
    * machine where this fails.
    */
   async wake(given: Awakening): Promise<void> {
-    await awaken(this.#desk.session, given);
+    await awaken(this.#desk.session, { ...given, init: this.#init });
   }
 
   // Files. Paths are bytes; a leading `/` is the machine's root, which no link leads out of.

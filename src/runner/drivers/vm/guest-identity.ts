@@ -2,7 +2,9 @@ import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { MachineRefused } from '../../driver.ts';
 import type { Call } from './calls.ts';
-import { attempt, atWorkingDirectory as here, call, joined, open } from './calls.ts';
+import { attempt, atWorkingDirectory as here, call, joined, open, pieceBytes } from './calls.ts';
+import { entriesOf } from './guest-stat.ts';
+import { newMounts } from './namespaces.ts';
 import type { Session } from './session.ts';
 
 /** What a restored machine is given, so that it is none of those that were saved with the same memory. */
@@ -21,7 +23,7 @@ const reseed = 0x5207;
 const entropyBytes = 64;
 
 /** Sets clock, entropy (mixed in and the generator reseeded at once: only both together change what the next reader gets), names and ids. */
-export async function awaken(session: Session, given: Awakening): Promise<void> {
+export async function awaken(session: Session, given: Awakening & { readonly init: number }): Promise<void> {
   if (given.entropy.length !== entropyBytes) throw new MachineRefused('64 bytes of entropy are needed');
   const pool = Buffer.alloc(8 + entropyBytes);
   pool.writeInt32LE(8 * entropyBytes, 0);
@@ -39,12 +41,59 @@ export async function awaken(session: Session, given: Awakening): Promise<void> 
     call('close', generator),
     attempt('unlinkat', here, '/disk/machine/var/lib/systemd/random-seed', 0),
   ];
-  await session.run(joined(own, identity(given)));
+  const looking = inMachine(given.init, lookForJournals);
+  const results = (await session.run(joined(own, identity(given), looking))).slice(-looking.length);
+  const following = followJournals(
+    journals.map((_, n) => results[5 + 3 * n]?.rooms[0] ?? Buffer.alloc(0)),
+    given.machineId,
+  );
+  if (following.length > 0) await session.run(inMachine(given.init, following));
 }
 
 interface Name {
   readonly hostname: string;
   readonly machineId: string;
+}
+
+const journals: readonly string[] = ['/run/log/journal', '/var/log/journal'];
+const isId = /^[0-9a-f]{32}$/;
+
+/** Does calls with the machine's files in sight; none of them ends the batch. */
+function inMachine(init: number, calls: readonly Call[]): readonly Call[] {
+  const entering = [
+    call('openat', here, '/proc/self/ns/mnt', open.read, 0),
+    call('openat', here, `/proc/${init}/ns/mnt`, open.read, 0),
+    call('setns', { resultOf: 1 }, newMounts),
+    call('close', { resultOf: 1 }),
+  ];
+  const own = { resultOf: -(entering.length + calls.length) };
+  return joined(entering, calls, [call('setns', own, newMounts), call('close', own)]);
+}
+
+/** What systemd's journal lies in; three calls for each place. */
+const lookForJournals: readonly Call[] = joined(
+  ...journals.map((path) => [
+    attempt('openat', here, path, open.directory, 0),
+    attempt('getdents64', { resultOf: 0 }, { filled: pieceBytes }, pieceBytes),
+    attempt('close', { resultOf: 0 }),
+  ]),
+);
+
+/**
+ * Lets journalctl find what was written under the machine's earlier id: it looks in the directory that is named after the present one, and journald goes on
+ * writing where it began.
+ */
+function followJournals(listed: readonly Buffer[], machineId: string): readonly Call[] {
+  return journals.flatMap((path, n) => {
+    const entries = entriesOf(listed[n] ?? Buffer.alloc(0)).filter(({ name }) => isId.test(name));
+    const begun = entries.find(({ isDirectory }) => isDirectory);
+    if (begun === undefined) return [];
+    const earlier = entries.filter(({ isDirectory }) => !isDirectory);
+    return [
+      ...earlier.map(({ name }) => attempt('unlinkat', here, `${path}/${name}`, 0)),
+      attempt('symlinkat', begun.name, here, `${path}/${machineId}`),
+    ];
+  });
 }
 
 /** Gives the machine a name, an id, and a boot id, in files of the agent's that cover the machine's own. */

@@ -122,10 +122,13 @@ async function bindModules(session: Session): Promise<void> {
 
 async function maskUnits(session: Session): Promise<void> {
   const units = '/run/systemd/system';
+  // The kernel's modules are there whether the base has a program for them or not.
+  const kmod = statOf((await session.run([statCall('/bin/kmod')]))[0]);
+  const masked = kmod === null ? [...maskedUnits, 'kmod-static-nodes.service'] : maskedUnits;
   await session.run([
     call('mount', 'tmpfs', '/run', 'tmpfs', flags.noSetuid | flags.noDevices, 'mode=755'),
     call('mkdirat', here, '/run/systemd', 0o755),
     call('mkdirat', here, units, 0o755),
-    ...maskedUnits.map((unit) => attempt('symlinkat', '/dev/null', here, `${units}/${unit}`)),
+    ...masked.map((unit) => attempt('symlinkat', '/dev/null', here, `${units}/${unit}`)),
   ]);
 }

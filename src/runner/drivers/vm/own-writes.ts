@@ -127,6 +127,7 @@ async function refusal(session: Session, { known, init }: Standing): Promise<str
   const devices = mounts
     .filter(({ options }) => uppers.some((upper) => options.includes(upper)))
     .map(({ device }) => device);
+  const groups = new Set(mounts.flatMap(({ group }) => (group === null ? [] : [group])));
   const pids = await processesOf(session, machineGroup);
   const [own] = await linksOf(session, [`/proc/${init}/ns/mnt`]);
   const seen = new Set([own]);
@@ -136,7 +137,9 @@ async function refusal(session: Session, { known, init }: Standing): Promise<str
     if (!seen.has(mountsOf)) {
       seen.add(mountsOf);
       const theirs = mountsIn((await ask(session, `/proc/${pid}/mountinfo`)) ?? '');
-      const at = uppers.findIndex((upper) => theirs.some(({ options }) => options.includes(upper)));
+      // What the machine passes on to them is taken off there too.
+      const kept = theirs.filter(({ group }) => group === null || !groups.has(group));
+      const at = uppers.findIndex((upper) => kept.some(({ options }) => options.includes(upper)));
       if (at >= 0) return `${await name()} has mounts of its own, with ${destinations[at]} among them`;
     }
     const descriptors = await namesIn(session, `/proc/${pid}/fd`);

@@ -33,16 +33,27 @@ export function mountPoints(mountinfo: string): readonly string[] {
   return mountsIn(mountinfo).map(({ point }) => point);
 }
 
-/** Mounts of /proc/PID/mountinfo: where, on which device as fdinfo writes it (hexadecimal), and the file system's own options, which end in a comma. */
-export function mountsIn(
-  mountinfo: string,
-): readonly { readonly point: string; readonly device: string; readonly options: string }[] {
+/** A mount of /proc/PID/mountinfo. */
+export interface Mount {
+  readonly point: string;
+  /** As fdinfo writes it: hexadecimal. */
+  readonly device: string;
+  /** The file system's own; they end in a comma. */
+  readonly options: string;
+  /** The group from which it gets, or to which it passes on, what is mounted and taken off; null where none. */
+  readonly group: string | null;
+}
+
+/** The mounts that a process sees. */
+export function mountsIn(mountinfo: string): readonly Mount[] {
   return mountinfo.split('\n').flatMap((line) => {
     const words = line.split(' ');
     const [, , device = '', , point] = words;
     if (point === undefined) return [];
     const [major = 0, minor = 0] = device.split(':').map(Number);
-    return [{ point: plain(point), device: (major * 2 ** 20 + minor).toString(16), options: `${words.at(-1)},` }];
+    const group = /^(?:shared|master):(.*)$/.exec(words.slice(6, words.indexOf('-')).join(' ').split(' ')[0] ?? '');
+    const number = (major * 2 ** 20 + minor).toString(16);
+    return [{ point: plain(point), device: number, options: `${words.at(-1)},`, group: group?.[1] ?? null }];
   });
 }
 

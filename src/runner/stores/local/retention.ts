@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { secretsOf, type KeyPart } from '../../key.ts';
 import type { Held, Holdings, Retention, Side, Tier } from '../../retention.ts';
 import { collect, livingSessions } from './collector.ts';
 import { transaction } from './database.ts';
@@ -17,6 +18,7 @@ interface SnapshotRow {
   readonly used_at: number;
   readonly rank: number;
   readonly exit_code: number;
+  readonly parts: string;
   readonly pin: string | null;
 }
 
@@ -25,6 +27,7 @@ interface VolumeRow {
   readonly scope: string;
   readonly path: string;
   readonly directory: string;
+  readonly tainted: number;
   readonly rank: number;
 }
 
@@ -131,7 +134,7 @@ function snapshots(database: DatabaseSync): readonly Held[] {
   }
   const rows = database
     .prepare(
-      `select instances.id, repository, layer, title, used_at, exit_code, pins.name as pin,
+      `select instances.id, repository, layer, title, used_at, exit_code, parts, pins.name as pin,
               row_number() over (partition by repository, layer, title, exit_code <> 0 order by retired, used_at desc, sequence desc) as rank
        from instances left join pins on pins.instance = instances.id where data is not null`,
     )
@@ -144,6 +147,7 @@ function snapshots(database: DatabaseSync): readonly Held[] {
     title: row.title,
     tier: tierOf(row),
     pin: row.pin,
+    tainted: secretsOf(JSON.parse(row.parts) as readonly KeyPart[]).length > 0,
     usedAt: row.used_at,
     paths: [...new Set(paths.get(row.id) ?? [])],
   }));
@@ -159,7 +163,7 @@ function tierOf({ pin, rank, title, exit_code }: SnapshotRow): Tier {
 function volumes(database: DatabaseSync, root: string): readonly Held[] {
   const rows = database
     .prepare(
-      `select id, scope, path, directory, row_number() over (partition by scope, path order by created_at desc, sequence desc) as rank
+      `select id, scope, path, directory, tainted, row_number() over (partition by scope, path order by created_at desc, sequence desc) as rank
        from volumes where scope <> ''`,
     )
     .all() as unknown as VolumeRow[];
@@ -173,6 +177,7 @@ function volumes(database: DatabaseSync, root: string): readonly Held[] {
       title: `CACHE ${row.path}`,
       tier: row.rank > 1 ? 'superseded' : 'newest',
       pin: null,
+      tainted: row.tainted === 1,
       usedAt: touchedAt(join(root, row.directory)),
       paths: [row.directory],
     };

@@ -1,6 +1,7 @@
 import type { GuestPath } from '../../../host.ts';
 import type { Scope } from '../../remote.ts';
 import { scopeText } from '../../remote.ts';
+import { secretsOf } from '../../key.ts';
 import type { Instance, TraceStore } from '../../store.ts';
 
 /** Whether a secret could be in what a step left: in its files, its memory, its environment or what it printed. */
@@ -14,7 +15,7 @@ export async function taintBy(local: TraceStore, scopes: readonly Scope[]): Prom
   const newest = await Promise.all(scopes.map((scope) => local.newestVolumes(scopeText(scope))));
   const paths = new Set<GuestPath>(newest.flat().flatMap((volume) => (volume.tainted ? [volume.path] : [])));
   return async (instance) => {
-    if (instance.keyParts.some((part) => part.name === 'secrets' && part.value !== '')) return true;
+    if (secretsOf(instance.keyParts).length > 0) return true;
     if (instance.state.caches.some((path) => paths.has(path))) return true;
     for (const entry of instance.data?.stack ?? []) {
       if (entry.kind !== 'layer' || entry.at === null) continue;
