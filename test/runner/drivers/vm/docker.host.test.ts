@@ -3,7 +3,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { packageSet } from '../../../../src/runner/bases/recipe.ts';
+import { machinePackages } from '../../../../src/ir/machine-packages.ts';
 import { openWorkshop, type Report, type Workshop } from '../../../support/workshop.ts';
 
 const fixture = fileURLToPath(new URL('../../../../fixtures/docker', import.meta.url));
@@ -18,7 +18,12 @@ describe.runIf(process.env['LAYER_TEST_DOCKER'] === '1')('systemd and Docker', {
   beforeAll(() => {
     workshop = openWorkshop();
     cpSync(fixture, workshop.repository, { recursive: true });
-    const options = ['--mode=root', '--quiet', '--variant=minbase', `--include=${[...packageSet, ...more].join(',')}`];
+    const options = [
+      '--mode=root',
+      '--quiet',
+      '--variant=minbase',
+      `--include=${[...machinePackages, ...more].join(',')}`,
+    ];
     // The same packages make the same machine, which is booted once.
     const env = { ...process.env, SOURCE_DATE_EPOCH: '1700000000' };
     execFileSync('mmdebstrap', [...options, 'bookworm', join(workshop.repository, 'machine.tar')], { env });
