@@ -94,4 +94,18 @@ describe('snapshots of a running machine', () => {
       for (const fork of forks) await fork[Symbol.asyncDispose]();
     }
   });
+
+  it('are those of the other board, too, and of no other', async () => {
+    const acceleration = { ...lab.options.acceleration, board: 'q35' } as const;
+    const directory = lab.place();
+    await using machine = await lab.boot({ acceleration });
+    await machine.run('echo board > /dev/shm/file');
+    await machine.save(directory, { memory: 'image' });
+    await using restored = await lab.restore([directory], { acceleration });
+    expect(await restored.run('cat /dev/shm/file; echo more > /var/more; sync; cat /var/more')).toBe('board\nmore\n');
+    await expect(lab.restore([directory])).rejects.toThrow(/its board was q35 and is now microvm/);
+    // What it was booted from is not given to a machine that is loaded: one that begins anew ends.
+    restored.run('echo b > /proc/sysrq-trigger').catch(() => {});
+    expect(await restored.machine.gone).toMatch(/the machine was shut down/);
+  });
 });
