@@ -204,7 +204,10 @@ async function connect(given: {
 }): Promise<Machine> {
   const { vm, top, spec, parts, started, signal } = given;
   const saved = await readSavedGuest(top);
-  const port = await alive(vm, connectFuse(vm.fuseStream, { state: saved.fuse, signal }));
+  const [port, agent] = await Promise.all([
+    alive(vm, connectFuse(vm.fuseStream, { state: saved.fuse, signal })),
+    alive(vm, GuestAgent.connect(vm.agentStream, { state: saved.agent, signal })),
+  ]);
   const { directorySeconds = null } = spec;
   const fresh = spec.stack.every((entry) => entry.kind !== 'machine');
   const views = parts.serveViews({
@@ -218,18 +221,19 @@ async function connect(given: {
   });
   if ('unusable' in views) throw new StateUnusable(`its views do not fit: ${views.unusable}`);
   started.use(views);
-  const agent = await alive(vm, GuestAgent.connect(vm.agentStream, { state: saved.agent, signal }));
-  await alive(
-    vm,
-    agent.wake({
-      unixNs: BigInt(Date.now()) * 1_000_000n,
-      entropy: randomBytes(64),
-      hostname: spec.hostname,
-      machineId: randomBytes(16).toString('hex'),
-    }),
-  );
-  // What the kernel was told to forget it has forgotten before anything asks.
-  await agent.drain(port.sentBytes);
+  await Promise.all([
+    alive(
+      vm,
+      agent.wake({
+        unixNs: BigInt(Date.now()) * 1_000_000n,
+        entropy: randomBytes(64),
+        hostname: spec.hostname,
+        machineId: randomBytes(16).toString('hex'),
+      }),
+    ),
+    // What the kernel was told to forget it has forgotten before anything asks.
+    alive(vm, agent.drain(port.sentBytes)),
+  ]);
   if (spec.again !== undefined) {
     const { prune } = spec.again;
     const nameOf = (ordinal: number): string => views.nameOf(ordinal);
