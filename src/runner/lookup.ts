@@ -5,7 +5,7 @@ import { expandStep, isWorking, type Instruction } from './instruction.ts';
 import { keyDifference, keyParts, secretDigest, stepKey, type KeyPart, type StepFacts } from './key.ts';
 import type { Verdict } from './ports.ts';
 import type { Position } from './position.ts';
-import { brokenPaths, brokenRead } from './reads.ts';
+import { brokenPaths, brokenRead, namedReason } from './reads.ts';
 import { seal } from './seal.ts';
 import { writtenDown } from './written-down.ts';
 import type { Instance, StepKey } from './store.ts';
@@ -176,15 +176,18 @@ function nearest(
   { position, context }: { readonly position: Position; readonly context: RunContext },
 ): Missed | null {
   const [last = null, ...others] = missed.toSorted((a, b) => b.instance.usedAt - a.instance.usedAt);
-  if (last === null || others.length === 0) return last;
+  if (last === null) return null;
+  const viewsOf = ({ instance }: Missed): readonly View[] => {
+    const view = viewOf(instance, keyed, context);
+    return view === null ? position.views : [...position.views, view];
+  };
   let best = { one: last, paths: Infinity };
-  for (const one of [last, ...others].slice(0, mostCompared)) {
-    const view = viewOf(one.instance, keyed, context);
-    const views = view === null ? position.views : [...position.views, view];
-    const paths = brokenPaths(one.instance.observations, { views, most: best.paths });
+  for (const one of others.length === 0 ? [] : [last, ...others].slice(0, mostCompared)) {
+    const paths = brokenPaths(one.instance.observations, { views: viewsOf(one), most: best.paths });
     if (paths < best.paths) best = { one, paths };
   }
-  return best.one;
+  const { instance, reason } = best.one;
+  return { instance, reason: namedReason(instance.observations, viewsOf(best.one)) ?? reason };
 }
 
 async function candidatesOf({ key, dated }: KeyedStep, { ports }: RunContext): Promise<readonly Instance[]> {

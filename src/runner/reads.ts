@@ -28,6 +28,20 @@ export function brokenRead(observations: readonly Observation[], views: readonly
   return null;
 }
 
+/**
+ * Of observations that do not all hold, why: where a file came, went or changed that was looked at itself, that, and not that the listing of its
+ * directory changed, which stands before it. Null where only listings changed.
+ */
+export function namedReason(observations: readonly Observation[], views: readonly View[]): string | null {
+  for (const observation of observations) {
+    const { view: ordinal, path, kind } = observation;
+    const view = views[ordinal];
+    if (!view || kind === 'listing' || fingerprint(view, path, kind) === observation.fingerprint) continue;
+    return reasonOf(observation, view);
+  }
+  return null;
+}
+
 /** Of how many paths at least one observation does not hold; stops counting beyond `most`. */
 export function brokenPaths(
   observations: readonly Observation[],

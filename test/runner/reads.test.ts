@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { GuestPath, RepoPath } from '../../src/host.ts';
-import { brokenRead, sourceOf } from '../../src/runner/reads.ts';
+import { brokenPaths, brokenRead, namedReason, sourceOf } from '../../src/runner/reads.ts';
 import { packObservations, unpackObservations } from '../../src/runner/packed-observations.ts';
 import { fingerprint } from '../../src/runner/view/fingerprint.ts';
 import { openView } from '../../src/runner/view/open.ts';
@@ -52,6 +52,22 @@ describe('a read that no longer holds', () => {
   test('is one of a view that is no longer there', () => {
     expect(brokenRead([see('/app/a.ts', 'content')], [])?.reason).toBe('/app/a.ts is no longer copied');
   });
+});
+
+test('what came, went or changed itself is named rather than the listing that stands before it', () => {
+  const seen = [
+    see('/app', 'listing'),
+    see('/app/.env', 'absent'),
+    see('/app/a.ts', 'content'),
+    see('/app/a.ts', 'entry'),
+  ];
+  const reason = (files: MemoryFiles): string | null => namedReason(seen, [viewOf(files)]);
+  expect(reason({ ...before, 'web/.env': '' })).toBe('web/.env appeared');
+  expect(reason(withoutA)).toBe('web/a.ts is gone');
+  expect(reason({ ...before, 'web/new': '' })).toBeNull();
+  const broken = (files: MemoryFiles, most: number) => brokenPaths(seen, { views: [viewOf(files)], most });
+  expect([broken(before, 9), broken(withoutA, 9), broken({ ...withoutA, 'web/.env': '' }, 9)]).toEqual([0, 2, 3]);
+  expect(broken({ ...withoutA, 'web/.env': '' }, 1)).toBe(2);
 });
 
 test('paths in a machine are told as paths of the repository', () => {

@@ -61,7 +61,7 @@ function groups(facts: readonly ReadFact[]): readonly string[] {
     const own = facts.filter((one) => one.kind === kind);
     if (own.length === 0) return [];
     const lines = own.map(({ path, holds, was, now }) => {
-      const name = plainText(kind === 'listing' ? `${path === '.' ? '' : path}/` : path);
+      const name = plainText(kind === 'listing' ? `${path}/` : path);
       return `    ${name}${holds ? '' : `  (was ${plainText(was)}, is ${plainText(now)})`}`;
     });
     return ['', `  ${headings[kind]}:`, ...lines];

@@ -139,7 +139,7 @@ function asLines({ step, first, compared, key }: Answer, now: number): readonly 
 
 /** `web/a.ts: content 3b18e512db, is content 9daeafb986`. */
 function factText({ path, kind, was, now }: ReadFact): string {
-  const what = kind === 'listing' ? `${path === '.' ? '' : path}/ (listing)` : path;
+  const what = kind === 'listing' ? `${path}/ (listing)` : path;
   return `${plainText(what)}: was ${plainText(was)}, is ${plainText(now)}`;
 }
 
