@@ -247,6 +247,16 @@ export function describeRepeatable(name: string, theCase: () => DriverCase): voi
       expect(String(refused)).toMatch(why);
     });
 
+    it('goes on where the mounts of a process follow those of the machine, as those of services do', async () => {
+      if (!workshop.driver.can.saveMemory) return;
+      const before = `mount --make-rshared /; unshare -m --propagation slave sleep 1000 & echo $! > /left; ${upAs('sleep')}`;
+      const result = await first(files, { views, before, step: 'cat /w/a; echo step > /w/made' });
+      const { machine } = await again(result, { a: '2\n' });
+      const look = 'cat /w/a /w/made; nsenter -t $(cat /left) -m cat /w/a';
+      expect(await shell(machine, look)).toBe('2\nstep\n2\n');
+      await machine[Symbol.asyncDispose]();
+    });
+
     it('is refused where what it wrote could not be told apart, with the reason of then', async () => {
       if (!workshop.driver.can.saveMemory) return;
       const before = 'sleep 1000 < /w/a & echo $! > /left';

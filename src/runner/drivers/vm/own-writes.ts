@@ -27,8 +27,9 @@ export async function setApart(session: Session, standing: Standing): Promise<Vi
   const why = await refusal(session, standing);
   if (why !== null) return { ...known, mingled: why };
   if (!(await mounting.takeOffAll())) return { ...mounting.known, mingled: inUse(known) };
+  const left = await mountedStill(session, known);
   for (const mount of known.mounts.toSorted(inwards)) await mounting.putBack(mount, 'new');
-  return { ...mounting.known, mingled: null };
+  return { ...mounting.known, mingled: left };
 }
 
 /** What a machine is given for the files that its views showed when it was saved. */
@@ -55,6 +56,8 @@ export async function renewMounts(
   if (why !== null) return { why };
   const mounting = new Mounting(session, { known, namespaces });
   if (!(await mounting.takeOffAll())) return { why: inUse(known) };
+  const left = await mountedStill(session, known);
+  if (left !== null) return { why: left };
   for (const { destination, layers } of known.mounts.toSorted(inwards)) {
     const written = layers.filter((layer) => layer.startsWith('/disk/'));
     for (const [n, layer] of written.entries()) {
@@ -117,7 +120,7 @@ async function refusal(session: Session, { known, init }: Standing): Promise<str
   if (known.mounts.length === 0) return null;
   const mountinfo = (await readGuestFile(session, `/proc/${init}/mountinfo`)).toString('latin1');
   const mounts = mountsIn(mountinfo);
-  const uppers = known.mounts.map(({ layers }) => `upperdir=${layers[0]},`);
+  const uppers = uppersOf(known);
   const destinations = known.mounts.map(({ destination }) => destination);
   for (const { point, options } of mounts) {
     const at = uppers.findIndex((upper) => options.includes(upper));
@@ -137,8 +140,10 @@ async function refusal(session: Session, { known, init }: Standing): Promise<str
     if (!seen.has(mountsOf)) {
       seen.add(mountsOf);
       const theirs = mountsIn((await ask(session, `/proc/${pid}/mountinfo`)) ?? '');
-      // What the machine passes on to them is taken off there too.
-      const kept = theirs.filter(({ group }) => group === null || !groups.has(group));
+      // What the machine passes on to them should be taken off there too; whether it was is seen then.
+      const kept = theirs.filter(
+        ({ point, group }) => group === null || !groups.has(group) || !destinations.includes(point),
+      );
       const at = uppers.findIndex((upper) => kept.some(({ options }) => options.includes(upper)));
       if (at >= 0) return `${await name()} has mounts of its own, with ${destinations[at]} among them`;
     }
@@ -156,6 +161,26 @@ async function refusal(session: Session, { known, init }: Standing): Promise<str
       const watches = devices.findIndex((device) => new RegExp(`sdev:${device}\\b`).test(watched));
       if (watches >= 0 || /^fanotify/m.test(watched)) return `${await name()} watches for changes of files`;
     }
+  }
+  return null;
+}
+
+function uppersOf({ mounts }: ViewMounts): readonly string[] {
+  return mounts.map(({ layers }) => `upperdir=${layers[0]},`);
+}
+
+/** Which process still sees a mount of these that was taken off, for a person; null where none does. */
+async function mountedStill(session: Session, known: ViewMounts): Promise<string | null> {
+  const uppers = uppersOf(known);
+  const seen = new Set<string>();
+  for (const pid of await processesOf(session, machineGroup)) {
+    const [namespace = ''] = await linksOf(session, [`/proc/${pid}/ns/mnt`]);
+    if (namespace === '' || seen.has(namespace)) continue;
+    seen.add(namespace);
+    const mounts = mountsIn((await ask(session, `/proc/${pid}/mountinfo`)) ?? '');
+    const at = uppers.findIndex((upper) => mounts.some(({ options }) => options.includes(upper)));
+    if (at >= 0)
+      return `${await processName(session, pid)} has mounts of its own, with ${known.mounts[at]?.destination} among them`;
   }
   return null;
 }
