@@ -190,16 +190,18 @@ export class ViewFileSystem {
     }
     this.#recorder.saw(child, 'entry');
     // The kernel keeps the size that comes with the name, and there are calls that show it without asking: FIONREAD, a stat of what is cached, a look behind the end.
-    if (child.entry?.kind !== 'directory') this.#recorder.saw(child, 'attributes');
+    const isDirectory = child.entry?.kind === 'directory';
+    if (!isDirectory) this.#recorder.saw(child, 'attributes');
     this.#sawWhetherEmpty(child);
-    return entryReply(out, request.unique, {
-      node: child.id,
-      generation: 0,
-      entrySeconds: yearSeconds,
-      attributesSeconds: 0,
-      // A time that tells nothing: who wants to know asks for it, and has seen it then.
-      attributes: { ...this.#attributes(child), mtime: plainTime },
-    });
+    const reply = { node: child.id, generation: 0, entrySeconds: yearSeconds };
+    // Where times tell nothing, a stat would be told no more than this.
+    if (!isDirectory && this.#mtime === 'plain') {
+      const attributes = this.#attributes(child);
+      return entryReply(out, request.unique, { ...reply, attributesSeconds: yearSeconds, attributes });
+    }
+    // A time that tells nothing: who wants to know asks for it, and has seen it then.
+    const attributes = { ...this.#attributes(child), mtime: plainTime };
+    return entryReply(out, request.unique, { ...reply, attributesSeconds: 0, attributes });
   }
 
   #read(node: Node, request: Reading, out: Buffer): number {

@@ -125,12 +125,32 @@ describe('the root', () => {
 });
 
 describe('what may be remembered', () => {
-  test('a name for a year, attributes not at all: the kernel asks when somebody wants them', () => {
+  test.each([
+    ['persistent', 'top', 0n],
+    ['persistent', 'dir', 0n],
+    ['plain', 'dir', 0n],
+    ['plain', 'top', year],
+  ] as const)(
+    'in %s mode %s: a name for a year, attributes only where a stat would tell no more',
+    (mtime, name, attributesSeconds) => {
+      const kernel = new Kernel({ mtime });
+      const root = kernel.walk('0');
+      expect(kernel.lookup(root, name)).toMatchObject({ error: 0, entrySeconds: year, attributesSeconds });
+      const { payload } = kernel.ask({ kind: 'getattr', node: kernel.walk('0', name) });
+      expect(payload.readBigUInt64LE(0)).toBe(year);
+    },
+  );
+
+  test('in plain mode, with a name, what a stat shows: a stat adds nothing', () => {
     const kernel = new Kernel();
-    const root = kernel.walk('0');
-    expect(kernel.lookup(root, 'top')).toMatchObject({ error: 0, entrySeconds: year, attributesSeconds: 0n });
-    const { payload } = kernel.ask({ kind: 'getattr', node: kernel.walk('0', 'top') });
-    expect(payload.readBigUInt64LE(0)).toBe(year);
+    const { payload } = kernel.ask({ kind: 'lookup', node: kernel.walk('0'), name: 'top' });
+    const stat = kernel.ask({ kind: 'getattr', node: kernel.walk('0', 'top') }).payload;
+    // fuse_entry_out and fuse_attr_out end in the same fuse_attr.
+    expect(payload.subarray(40)).toEqual(stat.subarray(16));
+    const seen = kernel.seen();
+    kernel.ask({ kind: 'getattr', node: kernel.walk('0', 'top') });
+    expect(seen).toContain('attributes /top');
+    expect(kernel.seen()).toEqual([]);
   });
 
   test('an absence for a year', () => {
