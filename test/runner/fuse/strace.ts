@@ -76,6 +76,12 @@ export const straceOptions = [
   'trace=%file,%process,getdents64,read,pread64,readv,preadv,preadv2,sendfile,copy_file_range,splice,mmap,fchdir,fstat,fchmod,ftruncate',
 ];
 
+/** The thread or process that a line of strace's says was started; null where it says nothing of that. */
+function startedBy(line: string): number | null {
+  const pid = /^(?:clone3?|v?fork)\(.*\) += (\d+)/.exec(line)?.[1];
+  return pid === undefined ? null : Number(pid);
+}
+
 /** Reads the files `<prefix>.<pid>`; `root` is the directory whose paths count, in which the first process began. */
 export function readTrace(prefix: string, root: string): Traced {
   const directory = path.dirname(prefix);
@@ -108,9 +114,10 @@ export function readTrace(prefix: string, root: string): Traced {
       const call = /^(\w+)\((.*)\) += (-?\d+)(?:<[^>]*>)?(?: (E[A-Z0-9]+))?/.exec(line);
       if (call === null) continue;
       const [, name = '', args = '', result = '', error = null] = call;
-      if (/^(clone3?|v?fork)$/.test(name)) {
-        children.add(Number(result));
-        follow(Number(result), here);
+      const child = startedBy(line);
+      if (child !== null) {
+        children.add(child);
+        follow(child, here);
         continue;
       }
       const descriptors = [...args.matchAll(/(?:^|, )\d+<(\/[^>]*)>/g)].map((match) => inside(match[1] ?? ''));
@@ -145,8 +152,9 @@ export function readTrace(prefix: string, root: string): Traced {
       }
     }
   };
-  const first = Math.min(...threads.keys());
-  follow(first, root);
+  // Numbers begin again at the least, so that the first thread need not have the lowest.
+  const started = new Set([...threads.values()].flat().flatMap((line) => startedBy(line) ?? []));
+  for (const first of [...threads.keys()].filter((pid) => !started.has(pid)).slice(0, 1)) follow(first, root);
   if (threads.size > 0) throw new Error(`nobody started ${[...threads.keys()].join(', ')}`);
   return trace;
 }
