@@ -71,6 +71,7 @@ function type(
     encoding: 'utf8',
     timeout: driver === 'vm' ? 600_000 : 120_000,
   });
-  const output = redact(`${inOrder(stdout)}${stderr === '' ? '' : `[stderr]\n${stderr}`}`, here);
+  // Names that are another in each run must not decide the order.
+  const output = `${inOrder(redact(stdout, here))}${redact(stderr === '' ? '' : `[stderr]\n${stderr}`, here)}`;
   return `$ ${line}\n${output}${status === 0 ? '' : `[exit ${status}]\n`}`;
 }

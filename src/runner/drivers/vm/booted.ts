@@ -64,10 +64,21 @@ async function used(place: string): Promise<string> {
   return place;
 }
 
+/** Raised whenever a machine comes out of its boot otherwise than before, though it is booted from the same files: see guest-init.ts. */
+export const bootVersion = 1;
+
 /** What machines must have in common to begin from one state. The counter's rate is no part of it: it is measured, and compared when a state is loaded. */
 function kindOf(options: MachineOptions): string {
   const { kernel, initramfs, disk, memoryBytes, network, acceleration, kernelArguments } = options;
-  const parts = [kernel.digest, initramfs.digest, disk.digest, memoryBytes, network, kernelArguments ?? []];
+  const parts = [
+    bootVersion,
+    kernel.digest,
+    initramfs.digest,
+    disk.digest,
+    memoryBytes,
+    network,
+    kernelArguments ?? [],
+  ];
   return createHash('sha256')
     .update(JSON.stringify([...parts, acceleration.kind, acceleration.board]))
     .digest('hex')
