@@ -61,9 +61,14 @@ export function isAsMarked(root: string, { directories, ignoreFiles }: Directory
   return ignoreFiles.every(untouched) && directories.every((one) => untouched(one) || sameNames(one));
 }
 
+/** Null where nothing is, or the system refuses to say: what was a directory above may be a file now. */
 function numbersOf(path: string): readonly number[] | null {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
-  return stats === undefined ? null : [stats.mtimeMs, stats.ctimeMs, stats.ino, stats.dev, stats.size, stats.mode];
+  try {
+    const stats = lstatSync(path);
+    return [stats.mtimeMs, stats.ctimeMs, stats.ino, stats.dev, stats.size, stats.mode];
+  } catch {
+    return null;
+  }
 }
 
 function listed(directory: string): {

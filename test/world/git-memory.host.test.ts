@@ -40,7 +40,12 @@ async function remembered(environment: Record<string, string | undefined> = {}):
   const { root } = place;
   git(root, 'init', '-q');
   write(root, { Layerfile: 'FROM vm/debian:12\n', 'a/Layerfile': 'FROM vm/debian:12\n', 'a/b/file': '' });
-  write(root, { '.gitignore': 'ignored/\n', 'ignored/Layerfile': '', 'node_modules/x/Layerfile': '' });
+  write(root, {
+    'rules/.gitignore': '*.o\n',
+    '.gitignore': 'ignored/\n',
+    'ignored/Layerfile': '',
+    'node_modules/x/Layerfile': '',
+  });
   git(root, 'add', 'Layerfile', 'a/b');
   git(root, 'commit', '-q', '-m', 'first');
   git(root, 'tag', '-a', 'v1', '-m', 'one');
@@ -107,6 +112,10 @@ test.each<[string, (place: Place) => void]>([
   ['a directory gets rules of its own', ({ root }) => writeFileSync(`${root}/a/.gitignore`, '*\n')],
   ['one is ignored in this clone only', ({ root }) => write(root, { '.git/info/exclude': 'a/\n' })],
   ['an ignored one is added all the same', ({ root }) => git(root, 'add', '-f', 'ignored/Layerfile')],
+  [
+    'a file takes the place of a directory with rules of its own',
+    ({ root }) => (rmSync(`${root}/rules`, { recursive: true }), writeFileSync(`${root}/rules`, '')),
+  ],
   ['a directory becomes a repository of its own', ({ root }) => git(`${root}/a`, 'init', '-q')],
 ])('Layerfiles are looked for again when %s', async (_, change) => {
   const place = await remembered();

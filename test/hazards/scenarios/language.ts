@@ -186,6 +186,26 @@ export const language: readonly Scenario[] = [
   },
   {
     rows: ['H38', 'H52'],
+    name: 'cache-below-what-was-a-file-and-a-link',
+    files: { a: '1\n', 'd/f': '', 'e/b': '' },
+    steps: [
+      'COPY . /w',
+      'RUN rm -r /w/d; echo > /w/d',
+      'RUN rm /w/d; ln -s /etc /w/d',
+      'RUN rm /w/d',
+      'COPY e /w/d/apt',
+      'CACHE /index',
+      `RUN cat /w/a; ${indexer('/index', '/w/d/apt')}`,
+    ],
+    prints: '1\nb\n',
+    edits: [
+      { put: { 'e/new': '' }, reruns: 'RUN cat', because: /listing/, prints: '1\nb new\n' },
+      { put: { a: '2\n' }, reruns: 'RUN cat', because: '{}/a changed', prints: '2\nb new\n' },
+      { put: { new: '' }, reruns: null },
+    ],
+  },
+  {
+    rows: ['H38', 'H52'],
     name: 'cache-saved-while-it-waited',
     files: {
       'd/b': '',

@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer';
-import { lstatSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import type { GuestPath } from '../../../host.ts';
 import { decodeName, encodeName } from '../../view/names.ts';
 import type { ViewSpec } from '../../view/view.ts';
+import { lookIn } from './look-in.ts';
 
 /** What is mounted below a root's upper, as a directory rooted at `/`. */
 export type Lower =
@@ -32,9 +33,7 @@ export async function coveredDirectories(
   const destinations = lowers.flatMap((one) => (one.kind === 'view' ? [one.view.destination] : []));
   let places: readonly Place[] = [...new Set(destinations)].map((path) => ({
     path,
-    layers: layers.filter(
-      (index) => lstatSync(inLayer(index, path), { throwIfNoEntry: false })?.isDirectory() === true,
-    ),
+    layers: layers.filter((index) => lookIn(lowers[index]?.directory ?? '', path).kind === 'directory'),
   }));
   const covered = new Set<GuestPath>();
   for (;;) {

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { GuestPath } from '../../../host.ts';
 import type { BaseMachine, StackEntry } from '../../driver.ts';
 import type { ViewSpec } from '../../view/view.ts';
+import { absent, lookIn } from './look-in.ts';
 
 /** What a root overlay is made of. */
 export type RootEntry = Exclude<StackEntry, { readonly kind: 'machine' }>;
@@ -24,7 +25,7 @@ export function writeMountPoints(base: BaseMachine, directory: string): boolean 
   mkdirSync(directory);
   copyAttributes(base.root, directory);
   const make = (path: string, mode: number): void => {
-    if (kindOf(join(base.root, path)) === 'directory') return;
+    if (kindOf(base, path) === 'directory') return;
     needed = true;
     ensureAbove(path);
     mkdirSync(join(directory, path), { recursive: true });
@@ -34,12 +35,12 @@ export function writeMountPoints(base: BaseMachine, directory: string): boolean 
     const above = dirname(path);
     if (above === '.' || existsSync(join(directory, above))) return;
     mkdirSync(join(directory, above));
-    if (kindOf(join(base.root, above)) === 'directory') copyAttributes(join(base.root, above), join(directory, above));
+    if (kindOf(base, above) === 'directory') copyAttributes(join(base.root, above), join(directory, above));
   };
   for (const path of ['proc', 'sys', 'dev', 'run', 'etc']) make(path, 0o755);
-  for (const path of ['dev/shm', 'tmp']) if (kindOf(join(base.root, path)) !== 'link') make(path, 0o1777);
+  for (const path of ['dev/shm', 'tmp']) if (kindOf(base, path) !== 'link') make(path, 0o1777);
   for (const name of boundFiles) {
-    if (kindOf(join(base.root, 'etc', name)) === 'file') continue;
+    if (kindOf(base, `etc/${name}`) === 'file') continue;
     needed = true;
     ensureAbove(join('etc', name));
     writeFileSync(join(directory, 'etc', name), '', { mode: 0o644 });
@@ -72,11 +73,13 @@ function attributesAt(path: string, depth: number, below: readonly RootEntry[], 
           : path.startsWith(`${entry.at}/`) || path === entry.at
             ? path.slice(entry.at.length)
             : null;
-      const found = place === null ? null : directoryAttributes(join(entry.directory, place));
-      if (found !== null) return found;
+      const found = place === null ? absent : lookIn(entry.directory, place);
+      if (found.kind === 'hidden') return null;
+      if (found.kind === 'directory') return found.attributes;
     }
   }
-  return directoryAttributes(join(base.root, path));
+  const found = lookIn(base.root, path);
+  return found.kind === 'directory' ? found.attributes : null;
 }
 
 /**
@@ -147,8 +150,9 @@ function directoryAttributes(path: string): Attributes | null {
   return { mode: found.mode & 0o7777, uid: found.uid, gid: found.gid };
 }
 
-function kindOf(path: string): 'file' | 'directory' | 'link' | 'other' | null {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+function kindOf(base: BaseMachine, path: string): 'file' | 'directory' | 'link' | 'other' | null {
+  if (lookIn(base.root, dirname(path)).kind !== 'directory') return null;
+  const found = lstatSync(join(base.root, path), { throwIfNoEntry: false });
   if (found === undefined) return null;
   if (found.isDirectory()) return 'directory';
   if (found.isFile()) return 'file';

@@ -1,0 +1,26 @@
+import { Buffer } from 'node:buffer';
+import { lstatSync } from 'node:fs';
+import { encodeName } from '../../view/names.ts';
+import type { Attributes } from './stack.ts';
+
+/** What a layer or a base holds at a path. Where a whiteout, a file or a link stands on the way, it hides what lies below in other layers. */
+export type InLayer =
+  | { readonly kind: 'directory'; readonly attributes: Attributes }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'hidden' };
+
+export const absent: InLayer = { kind: 'absent' };
+
+/** Looks at a path (from `/`, or empty for the root itself) in a directory that stands for `/`, name by name: a link on the way would lead out of it. */
+export function lookIn(root: string, path: string): InLayer {
+  let place = Buffer.from(root);
+  let stats = lstatSync(place, { throwIfNoEntry: false });
+  for (const name of path.split('/').filter((one) => one !== '')) {
+    if (stats?.isDirectory() !== true) break;
+    place = Buffer.concat([place, Buffer.from('/'), encodeName(name)]);
+    stats = lstatSync(place, { throwIfNoEntry: false });
+  }
+  if (stats === undefined) return absent;
+  if (!stats.isDirectory()) return { kind: 'hidden' };
+  return { kind: 'directory', attributes: { mode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid } };
+}
