@@ -134,7 +134,6 @@ export function createActionReporter(
       case 'runStarted':
       case 'runnerStarted':
       case 'runnerEnded':
-      case 'runnerSplit':
       case 'machineStarting':
       case 'machineReady':
       case 'machineHibernated':

@@ -46,8 +46,6 @@ export type Event =
       readonly outcome: RunnerOutcome;
       readonly durationMs: number;
     }
-  /** SPLIT: these go on from here. */
-  | { readonly kind: 'runnerSplit'; readonly runner: RunnerName; readonly copies: readonly RunnerName[] }
   | {
       readonly kind: 'stepSkipped';
       readonly step: StepName;

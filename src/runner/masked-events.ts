@@ -28,7 +28,6 @@ function maskedEvent(event: Event, mask: (text: string) => string): Event {
       return 'why' in event.outcome ? { ...event, outcome: { ...event.outcome, why: mask(event.outcome.why) } } : event;
     case 'runStarted':
     case 'runnerStarted':
-    case 'runnerSplit':
     case 'stepSkipped':
     case 'machineStarting':
     case 'machineReady':
