@@ -13,8 +13,8 @@ import { rootNode } from './protocol.ts';
  * is a fact of today too, and a later step that uses one without asking is covered by the observations of the steps before it, which its own result
  * stands on as well. That is also why what was seen before the snapshot (`seen`, `absent`) is not recorded again after it, and everything else is.
  *
- * One thing a reply says beyond what it is recorded for: LOOKUP carries the size (and time) of a file of which only kind and mode count as seen. The
- * kernel does not trust them for a stat, but keeps the size as the limit of mappings. Where they are others today it is told to forget the name.
+ * One thing a reply says beyond what it is recorded for: where times are kept for programs that trust them, a reply carries a time, which counts for
+ * nothing. Where it is another today (or the size, which no result that holds allows), the kernel is told to forget the name.
  *
  * Where a machine goes on although its observations no longer hold (RUN REPEATABLE), nothing of this is so: every view is shown anew, under another name
  * of the mount's root, and the rows of before are only kept so that no nodeid stands for two things.
