@@ -127,7 +127,11 @@ const shows = await views.addView({
   ...{ ordinal: 0, tree: 'repository', sources: [{ path: '' as RepoPath, glob: false }], placement: 'into' },
   ...{ destination: '/app' as GuestPath, ancestors: [] },
 });
-await fork.agent.addView(0, { destination: '/app', shown: (path) => shows.entry(path as GuestPath) });
+await fork.agent.addView(0, {
+  destination: '/app',
+  shown: (path) => shows.entry(path as GuestPath),
+  directorySeconds: null,
+});
 await views.cut();
 const fuseMs = await timed(() => fork.run('grep -rc nothing-like-this /app > /dev/null; true'));
 const { requests } = await views.cut();

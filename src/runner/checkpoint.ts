@@ -1,4 +1,4 @@
-import type { Chain } from './chain.ts';
+import type { Chain, ChainStep } from './chain.ts';
 import { isWorking } from './instruction.ts';
 
 /** Work that is worth a snapshot whose driver does not say what it costs. */
@@ -43,4 +43,15 @@ export function wantsSnapshot({
   // Without a state before it, it could never go on from what it left.
   const repeatable = later.step.kind === 'run' && later.step.mode === 'repeatable';
   return cheap || repeatable || sinceLastMs >= worthMs || (copied && worthMs < usualWorthMs);
+}
+
+/**
+ * Whether a machine that has come so far is to go on as another: after a WAIT that comes next it takes up what CACHE has saved meanwhile. Where what runs in the
+ * background does not outlive that, it goes on with what was saved before.
+ */
+export function isRenewedAfter({ index }: Pick<ChainStep, 'index'>, { steps }: Chain): boolean {
+  const rest = steps.slice(index + 1);
+  const next = rest.findIndex(({ step }) => isWorking(step));
+  const waits = rest.slice(0, Math.max(0, next)).findIndex(({ step }) => step.kind === 'wait');
+  return waits >= 0 && rest.slice(waits).some(({ step }) => step.kind === 'cache');
 }

@@ -1,6 +1,6 @@
 import type { Bench } from './bench.ts';
 import type { ChainStep } from './chain.ts';
-import { wantsSnapshot } from './checkpoint.ts';
+import { isRenewedAfter, wantsSnapshot } from './checkpoint.ts';
 import type { RunContext } from './context.ts';
 import type { EndedStep, Kept, Machine } from './driver.ts';
 import { stepName } from './names.ts';
@@ -51,6 +51,7 @@ export async function endStep(
   const now = ports.clock.now();
   const wanted =
     last ||
+    (ports.driver.can.saveMemory && isRenewedAfter(chainStep, chain)) ||
     wantsSnapshot({
       ...{ chain, index: chainStep.index, cheap, sinceLastMs: now - keeping.keptAtMs },
       ...(price === 0 ? {} : { worthMs: price }),

@@ -16,8 +16,6 @@ import type { InstanceId } from './store.ts';
 import type { Claims } from './sharing.ts';
 import { passed, skippedByCondition, steer } from './steer.ts';
 import { workStep } from './step.ts';
-import { fingerprint } from './view/fingerprint.ts';
-import type { Observation, View } from './view/view.ts';
 import { publishVolumes } from './volumes.ts';
 
 /** How a stretch of work on one machine ended. */
@@ -252,12 +250,11 @@ async function oneStep(
   const durationMs = ports.clock.now() - beganMs;
   emit({ kind: 'stepEnded', step, exit: worked.exit, durationMs, reads: ended.observations.length });
   const background = await bench.backgroundsAfter(worked.state);
-  const seen = [...ended.observations, ...namesAt(worked.view, context)];
   const instance = await record({
     keyed: { ...keyed, ...keyed.dated },
     parent: position.instance,
     title: chainStep.step.title,
-    observations: begin === null ? seen : union(seen, inherited(begin, position.views)),
+    observations: begin === null ? ended.observations : union(ended.observations, inherited(begin, position.views)),
     state: { ...worked.state, background },
     view: worked.view?.spec ?? null,
     exit: worked.exit,
@@ -312,15 +309,4 @@ async function beginAt(
   }
   await continueFrom(begin, { position, machine, context });
   return begin;
-}
-
-/**
- * Where a machine keeps its memory, a COPY's directory shows the time of its mount, which does not tell when other names come. What CACHE carries over may go
- * by that time without a look at the names: so they count as seen from the COPY on.
- */
-function namesAt(view: View | null, { chain, ports }: RunContext): readonly Observation[] {
-  const isDated = ports.driver.can.saveMemory && chain.steps.some(({ step }) => step.kind === 'cache');
-  if (view === null || !isDated || view.kind(view.spec.destination) !== 'directory') return [];
-  const { ordinal, destination: path } = view.spec;
-  return [{ view: ordinal, path, kind: 'listing', fingerprint: fingerprint(view, path, 'listing') }];
 }

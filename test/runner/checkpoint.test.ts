@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { compile } from '../../src/compile/compile.ts';
 import { chainOf } from '../../src/runner/chain.ts';
-import { wantsSnapshot } from '../../src/runner/checkpoint.ts';
+import { isWorking } from '../../src/runner/instruction.ts';
+import { isRenewedAfter, wantsSnapshot } from '../../src/runner/checkpoint.ts';
 import { MemoryRepo } from '../support/memory-repo.ts';
 
 /** For each step of the last Layerfile's chain: whether its state becomes a snapshot. */
@@ -70,3 +71,22 @@ test('each Layerfile of a chain ends with one', async () => {
   };
   expect(await snapshots(files, { cheap: false, sinceLastMs: 0 })).toEqual(['two', 'four']);
 });
+
+test.each([
+  ['RUN one\nENV A=b\nWAIT other\nLABEL status=hidden\nWAIT other\nRUN two\nCACHE /kept', ['ENV A=b']],
+  ['RUN one\nCHECKPOINT disabled\nWAIT other\nCACHE /kept', ['RUN one']],
+  ['CACHE /kept\nRUN one\nWAIT other\nRUN two', []],
+  ['RUN one\nCACHE /kept\nWAIT other', []],
+  ['RUN one\nRUN two\nCACHE /kept', []],
+])(
+  'before a WAIT that a CACHE comes after, a machine gives way to one that knows what was saved meanwhile',
+  async (steps, expected) => {
+    const files = { Layerfile: `FROM vm/debian:12\n${steps}\n`, 'other/Layerfile': 'FROM vm/debian:12\nRUN other\n' };
+    const { plan, diagnostics } = await compile(new MemoryRepo(files));
+    if (!plan) throw new Error(JSON.stringify(diagnostics.map(({ message }) => message)));
+    const layer = plan.layers.find(({ steps: own }) => own.length > 1);
+    const chain = chainOf(plan, layer?.id ?? ('' as never));
+    const renewed = chain.steps.filter((one) => isWorking(one.step) && isRenewedAfter(one, chain));
+    expect(renewed.map(({ step }) => step.title)).toEqual(expected);
+  },
+);

@@ -6,7 +6,7 @@ import type { FileBytes } from './file-bytes.ts';
 import { childPath, inodeBelow, type Node, NodeTable } from './nodes.ts';
 import { initFlags, type Request, rootNode } from './protocol.ts';
 import { type Cut, Recorder } from './recorder.ts';
-import { retireTable, type ViewTable, saveTable, takeUpTable, type StaleName } from './table.ts';
+import { askedDirectories, retireTable, type ViewTable, saveTable, takeUpTable, type StaleName } from './table.ts';
 import {
   absentReply,
   appendDirectoryEntry,
@@ -60,21 +60,18 @@ export class ViewFileSystem {
   readonly #files: FileBytes;
   readonly #mtime: 'plain' | 'persistent';
   readonly #directoryTime: Timestamp | null;
-  readonly #directoryTimesTell: boolean;
   /** Directories read last: what their names are and how far, so that a directory is not listed anew for each piece of it. */
   readonly #listings = new Map<Node, readonly string[]>();
   #requests = 0;
   #refused: string | null = null;
 
-  /** `directorySeconds`: see `ViewServerSpec`; `directoryTimes: 'tell'` where they are shown so, but not so in all of the machine. */
+  /** `directorySeconds`: see `ViewServerSpec`. */
   constructor(options: {
     readonly files: FileBytes;
     readonly mtime: 'plain' | 'persistent';
     readonly directorySeconds?: number | null;
-    readonly directoryTimes?: 'tell' | 'hide';
   }) {
-    const { directorySeconds = null, directoryTimes = 'hide' } = options;
-    this.#directoryTimesTell = directorySeconds === null || directoryTimes === 'tell';
+    const { directorySeconds = null } = options;
     this.#files = options.files;
     this.#mtime = options.mtime;
     this.#directoryTime = directorySeconds === null ? null : { seconds: directorySeconds, nanoseconds: 0 };
@@ -86,15 +83,17 @@ export class ViewFileSystem {
   }
 
   /**
-   * Goes on where another server stood, on the views given (every one that the table names is added). What the kernel must be told to forget, or
-   * why the table cannot hold for these views; then this file system is of no use.
+   * Goes on where another server stood, on the views given (every one that the table names is added). What the kernel must be told to forget (`dated`:
+   * directories that show another time now), or why the table cannot hold for these views; then this file system is of no use.
    */
   takeUp(
     table: ViewTable,
     views: readonly { readonly view: View; readonly tree: FrozenTree }[],
-  ): { readonly stale: readonly StaleName[] } | { readonly wrong: string } {
+  ): { readonly stale: readonly StaleName[]; readonly dated: readonly number[] } | { readonly wrong: string } {
     if (table.mtime !== this.#mtime) return { wrong: `its files show ${table.mtime} times` };
-    return takeUpTable(table, { nodes: this.#nodes, views, timeOf: (node) => this.#timeNs(node) });
+    const found = takeUpTable(table, { nodes: this.#nodes, views, timeOf: (node) => this.#timeNs(node) });
+    if ('wrong' in found) return found;
+    return { ...found, dated: this.#directoryTime === null ? [] : askedDirectories(this.#nodes) };
   }
 
   /** Goes on behind another server, of which nothing is shown any more; what to call views in the root, or null where the table is damaged. */
@@ -299,7 +298,7 @@ export class ViewFileSystem {
   #sawAttributes(node: Node): void {
     const { entry } = node;
     if (entry === null) return;
-    const timeless = this.#mtime === 'plain' || (entry.kind === 'directory' && !this.#directoryTimesTell);
+    const timeless = this.#mtime === 'plain' || (entry.kind === 'directory' && this.#directoryTime !== null);
     if (timeless) this.#recorder.saw(node, 'attributes');
     else if (entry.kind === 'file') this.#recorder.saw(node, 'content');
     else this.#recorder.saw(node, entry.kind === 'directory' ? 'listing' : 'link');

@@ -21,6 +21,14 @@ export function forgetName({ parent, name, node }: StaleName): Buffer {
   return Buffer.concat([entry, inode]);
 }
 
+/** Makes the kernel ask again for the attributes of a node; its pages, and the names below it, it keeps. */
+export function forgetAttributes(node: number): Buffer {
+  const inode = notification(codes.invalidateInode, 24);
+  inode.writeBigUInt64LE(BigInt(node), replyHeaderBytes);
+  inode.writeBigInt64LE(-1n, replyHeaderBytes + 8);
+  return inode;
+}
+
 function notification(code: number, bodyBytes: number): Buffer {
   const bytes = Buffer.alloc(replyHeaderBytes + bodyBytes);
   bytes.writeUInt32LE(bytes.length, 0);

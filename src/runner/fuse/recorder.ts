@@ -13,6 +13,11 @@ const bits: Readonly<Record<NodeKindOfObservation, number>> = {
   attributes: 16,
 };
 
+/** The bit of `Node.seen` that stands for a kind of observation. */
+export function recorded(kind: NodeKindOfObservation): number {
+  return bits[kind];
+}
+
 /** What one step was the first to see. */
 export interface Cut {
   readonly observations: readonly Observation[];

@@ -4,10 +4,11 @@ import type { Duplex } from 'node:stream';
 import { loadManifest } from '../view/manifest.ts';
 import { openView } from '../view/open.ts';
 import type { FrozenTree } from '../view/tree.ts';
+import type { GuestPath } from '../../host.ts';
 import type { View, ViewSpec } from '../view/view.ts';
 import { FileBytes } from './file-bytes.ts';
 import { replyBufferBytes, ViewFileSystem } from './file-system.ts';
-import { forgetName } from './notifications.ts';
+import { forgetAttributes, forgetName } from './notifications.ts';
 import { decodeRequest, requestHeaderBytes } from './protocol.ts';
 import type { ServedView } from './nodes.ts';
 import { ViewServerLost } from './start.ts';
@@ -43,6 +44,7 @@ class ViewsOverStream implements StreamViewServer {
   readonly #stream: Duplex;
   readonly #fileSystem: ViewFileSystem;
   readonly #trees = new Map<string, FrozenTree>();
+  readonly #views: View[] = [];
   readonly #ordinals = new Set<number>();
   readonly #names = new Map<number, string>();
   readonly #reply = Buffer.alloc(replyBufferBytes);
@@ -52,14 +54,13 @@ class ViewsOverStream implements StreamViewServer {
   #failure: string | null = null;
   #sent = 0;
 
-  constructor({ stream, trees, mtime, views, takeUp, renew }: StreamViewServerSpec) {
+  constructor({ stream, trees, mtime, directorySeconds = null, views, takeUp, files = 'same' }: StreamViewServerSpec) {
     this.#stream = stream;
-    const { directorySeconds = null } = renew ?? {};
-    this.#fileSystem = new ViewFileSystem({ files: new FileBytes(), mtime, directorySeconds, directoryTimes: 'tell' });
+    this.#fileSystem = new ViewFileSystem({ files: new FileBytes(), mtime, directorySeconds });
     for (const [name, manifest] of Object.entries(trees)) this.#load(name, manifest);
     const served = views.map((view) => this.#open(view));
-    const called = takeUp === null || renew === undefined ? String : this.#retire(takeUp);
-    const notices = takeUp === null || renew !== undefined ? [] : this.#takeUp(takeUp, served);
+    const called = takeUp === null || files === 'same' ? String : this.#retire(takeUp);
+    const notices = takeUp === null || files === 'others' ? [] : this.#takeUp(takeUp, served);
     for (const { view, tree } of served) {
       if (this.#ordinals.has(view.spec.ordinal)) continue;
       const { ordinal } = view.spec;
@@ -101,6 +102,10 @@ class ViewsOverStream implements StreamViewServer {
     return this.#names.get(ordinal) ?? String(ordinal);
   }
 
+  isDirectory(path: GuestPath): boolean {
+    return this.#views.some((view) => view.kind(path) === 'directory');
+  }
+
   async cut(): ReturnType<StreamViewServer['cut']> {
     return this.cutNow();
   }
@@ -136,14 +141,16 @@ class ViewsOverStream implements StreamViewServer {
   #open(spec: ViewSpec): ServedView {
     const tree = this.#trees.get(spec.tree);
     if (tree === undefined) throw new Error(`there is no tree ${spec.tree}`);
-    return { view: openView(spec, tree), tree };
+    const view = openView(spec, tree);
+    this.#views.push(view);
+    return { view, tree };
   }
 
   #takeUp(saved: SavedViews, views: readonly ServedView[]): readonly Buffer[] {
     const found = this.#fileSystem.takeUp(saved.table, views);
     if ('wrong' in found) throw new ViewsUnusable(found.wrong);
     for (const ordinal of ordinalsIn(saved.table)) this.#ordinals.add(ordinal);
-    return found.stale.map(forgetName);
+    return [...found.stale.map(forgetName), ...found.dated.map(forgetAttributes)];
   }
 
   #retire(saved: SavedViews): (ordinal: number) => string {

@@ -2,6 +2,7 @@ import type { FrozenTree } from '../view/tree.ts';
 import type { View } from '../view/view.ts';
 import type { Node, NodeTable } from './nodes.ts';
 import { rootNode } from './protocol.ts';
+import { recorded } from './recorder.ts';
 
 /**
  * What a kernel that goes on in another life still knows of a view server: the names it has looked up, under which nodeids, and what was recorded of
@@ -115,6 +116,14 @@ export function takeUpTable(
     if (another) stale.push({ parent: parent.id, name, node: node.id });
   }
   return { stale };
+}
+
+/** The directories whose attributes the kernel may hold. A name alone brings none that it would show. */
+export function askedDirectories({ rows }: NodeTable): readonly number[] {
+  const asked = recorded('attributes') | recorded('listing');
+  return rows.flatMap(({ id, entry, observed, seen }) =>
+    entry?.kind === 'directory' && (!observed || (seen & asked) !== 0) ? [id] : [],
+  );
 }
 
 /** Which view a directory of the mount's root shows. */

@@ -48,18 +48,15 @@ export interface DeviceViewServer extends ViewServer {
 }
 
 /** How views are served to the kernel of a machine that has one of its own. */
-export interface StreamViewServerSpec extends Pick<ViewServerSpec, 'trees' | 'mtime'> {
+export interface StreamViewServerSpec extends Pick<ViewServerSpec, 'trees' | 'mtime' | 'directorySeconds'> {
   /** Requests of the machine's FUSE device, and replies to it. Its end is the server's. */
   readonly stream: Duplex;
   /** The views that are served from the start. */
   readonly views: readonly ViewSpec[];
   /** Where another server stood when the machine's memory was saved; null for a kernel that has just mounted. */
   readonly takeUp: SavedViews | null;
-  /**
-   * What is taken up showed other files, and no process uses it any more: each view is shown anew, by another name (`nameOf`), and directories show this
-   * time, seconds since 1970, if any. A stat of one counts as its listing all the same.
-   */
-  readonly renew?: { readonly directorySeconds: number | null };
+  /** `others`: what is taken up showed other files, and no process uses it any more: each view is shown anew, by another name (`nameOf`). */
+  readonly files?: 'same' | 'others';
 }
 
 /** What of a view server goes into a snapshot of the memory of its machine. JSON. */
@@ -75,6 +72,8 @@ export interface StreamViewServer extends Omit<ViewServer, 'addView'> {
   addView(spec: ViewSpec): Promise<View>;
   /** The directory of the mount that shows a view. */
   nameOf(ordinal: number): string;
+  /** Whether a path is a directory in some view. Nobody is taken to have seen it. */
+  isDirectory(path: GuestPath): boolean;
   /** From now on what arrives waits: so that no reply is on its way while the machine stands still. */
   hold(): void;
   resume(): void;

@@ -2,7 +2,7 @@ import { linter, maker } from '../../oracle/steps.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** Knows the names in directories for as long as these are no newer than what it knows, and shows the same time to the second. */
-const indexer = (index: string, ...directories: readonly string[]): string =>
+export const indexer = (index: string, ...directories: readonly string[]): string =>
   `mkdir -p ${index}; for d in ${directories.join(' ')}; do k=${index}/of-$(basename $d); ` +
   `if [ ! -e $k ] || [ "$(stat -c %Y $d)" != "$(cat $k.time)" ] || [ $d -nt $k ]; then ls $d > $k; stat -c %Y $d > $k.time; fi; ` +
   `echo $(cat $k); done`;
@@ -143,7 +143,15 @@ export const language: readonly Scenario[] = [
     rows: ['H38', 'H52'],
     name: 'cache-and-a-new-file',
     files: { a: '1\n', 'd/b': '2\n' },
-    steps: ['COPY . /w', 'WORKDIR /w', 'CACHE /kept', 'RUN cat a', 'RUN cp a d/made', 'RUN test -d d && cat d/b'],
+    steps: [
+      'COPY . /w',
+      'WORKDIR /w',
+      'CACHE /kept',
+      'RUN cat a',
+      'CHECKPOINT',
+      'RUN cp a d/made',
+      'RUN test -d d && cat d/b',
+    ],
     prints: '2\n',
     edits: [
       { put: { new: '', 'd/new': '', 'other/new': '' }, reruns: null },
@@ -160,6 +168,7 @@ export const language: readonly Scenario[] = [
       'COPY . /w',
       'RUN echo > /w/e/f/made',
       'CACHE /index',
+      'CHECKPOINT',
       `RUN cat /w/a; ${indexer('/index', '/w/d', '/w/e/f')}`,
     ],
     prints: '1\nb\nc made\n',
@@ -175,7 +184,7 @@ export const language: readonly Scenario[] = [
     rows: ['H38', 'H52'],
     name: 'cache-in-a-directory-of-the-repository',
     files: { a: '1\n', 'd/e/b': '' },
-    steps: ['COPY . /w', 'CACHE /w/d', `RUN cat /w/a; ${indexer('/w/d', '/w/d/e')}`],
+    steps: ['COPY . /w', 'CACHE /w/d', 'CHECKPOINT', `RUN cat /w/a; ${indexer('/w/d', '/w/d/e')}`],
     prints: '1\nb\n',
     edits: [
       { put: { 'd/e/new': '' }, reruns: 'RUN cat', because: /listing/, prints: '1\nb new\n' },
@@ -218,6 +227,7 @@ export const language: readonly Scenario[] = [
       'RUN stat -c %Y /w/d > /dev/null',
       'WAIT first',
       'CACHE /waited',
+      'CHECKPOINT',
       `RUN cat /w/a /waited/of-d; ${indexer('/waited', '/w/d')}`,
     ],
     prints: '1\nb\nb\n',

@@ -181,6 +181,87 @@ export function describeRepeatable(name: string, theCase: () => DriverCase): voi
     });
   });
 
+  describe(`${name}: directories of the repository`, { timeout: 400_000 }, () => {
+    const volume = (files: Readonly<Record<string, string>>): string => {
+      const directory = workshop.fresh();
+      for (const [path, text] of Object.entries(files)) {
+        mkdirSync(dirname(join(directory, path)), { recursive: true });
+        writeFileSync(join(directory, path), text);
+      }
+      return directory;
+    };
+    const at = '/w/volume' as GuestPath;
+    const dated = (manifest: string, seconds: number) => ({ ...spec(manifest), directorySeconds: seconds });
+    const [first, second] = [2_000_000_000, 2_000_000_100];
+    const all = ['.', 'written', 'replaced', 'same', 'same/deep', 'volume', 'volume/deep', 'read'];
+    const times = (directories: readonly string[]) => `cd /w; stat -c '%n %Y' ${directories.join(' ')}`;
+    const shown = (directories: readonly string[], seconds: number) =>
+      directories.map((one) => `${one} ${seconds}\n`).join('');
+
+    it('show the time that each machine is given, whatever lies over them, and a stat of one is no look at its names', async () => {
+      repository = workshop.fresh();
+      const manifest = freeze({
+        ...{ 'written/a': 'a\n', 'replaced/a': 'a\n', 'volume/a': 'a\n', 'volume/deep/a': 'a\n', 'read/a': 'a\n' },
+        ...{ 'more/deep/a': 'a\n' },
+      });
+      await using machine = await workshop.boot(dated(manifest, first));
+      for (const view of [copy(0, '', '/w'), copy(1, 'more', '/w/same'), copy(2, 'more', '/w/same')]) {
+        await machine.makeDirectory(view.destination);
+        await machine.addView(view);
+      }
+      expect(await shell(machine, times(['same', 'same/deep', 'read']))).toBe(
+        shown(['same', 'same/deep', 'read'], first),
+      );
+      await shell(
+        machine,
+        `cd /w; echo > written/made; rm -r replaced; mkdir replaced; chmod 700 same/deep; chown 1234 read; mkdir own own/below
+          touch -d @1000000000 . own own/below written same/deep`,
+      );
+      const saved = volume({ kept: '1\n', 'deep/kept': '1\n' });
+      await machine.addLayer(saved, at);
+      expect(await shell(machine, times(all))).toBe(shown(all, first));
+      const stack = await keep(machine);
+
+      const newer = volume({ kept: '2\n', 'deep/newer': '2\n' });
+      const renewed = stack.map((entry) =>
+        entry.kind === 'layer' && entry.directory === saved
+          ? { ...entry, directory: newer, replaces: { directory: saved, at } }
+          : entry,
+      );
+      const edited = freeze({ 'more/deep/new': '2\n', 'written/new': '2\n', 'read/new': '2\n', new: '2\n' });
+      await using restored = await workshop.boot({ ...dated(edited, second), stack: renewed });
+      expect(await shell(restored, times([...all, 'own', 'own/below']))).toBe(
+        shown(all, second) + shown(['own', 'own/below'], 1_000_000_000),
+      );
+      expect(await shell(restored, 'cd /w; stat -c %u-%a read same/deep')).toBe('1234-775\n0-700\n');
+      const { observations } = await restored.endStep({ keep: false });
+      expect(lines(observations).filter((one) => one.startsWith('listing'))).toEqual([]);
+      expect(await shell(restored, 'cd /w; ls written read')).toBe('read:\na\nnew\n\nwritten:\na\nmade\nnew\n');
+    });
+
+    it('show it where processes stand in them, and where they were copied in under processes', async () => {
+      if (!workshop.driver.can.saveMemory) return;
+      repository = workshop.fresh();
+      const manifest = freeze({ 'd/a': 'a\n' });
+      await using machine = await workshop.boot(dated(manifest, first));
+      for (const place of ['/w', '/busy']) await machine.makeDirectory(place as GuestPath);
+      const until = (what: string) => `until ${what}; do sleep 0.1; done`;
+      const waiting = `cd /busy; touch up; ${until('[ -e /go ]')}; cd /w/d; stat -c %Y . /busy/d > /seen; sleep 1000`;
+      await machine.start(command(waiting), () => {});
+      await shell(machine, until('[ -e /busy/up ]'));
+      await machine.addView(copy(0, '', '/w'));
+      await machine.addView(copy(1, '', '/busy'));
+      const both = 'stat -c %Y /w/d /busy /busy/d';
+      expect(await shell(machine, both)).toBe(`${first}\n`.repeat(3));
+      await shell(machine, 'echo > /busy/d/made; (cd /w/d; exec sleep 1000) &');
+      const stack = await keep(machine);
+      await using restored = await workshop.boot({ ...dated(manifest, second), stack });
+      expect(await shell(restored, `${both} /`)).toBe(`${second}\n`.repeat(4));
+      await shell(restored, `touch /go; ${until('[ -s /seen ]')}`);
+      expect(await shell(restored, 'cat /seen')).toBe(`${second}\n`.repeat(2));
+    });
+  });
+
   describe(`${name}: a machine that goes on with its memory`, { timeout: 400_000 }, () => {
     const files: Files = { a: '1\n' };
     const views = [copy(0, '', '/w')];

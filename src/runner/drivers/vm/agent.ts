@@ -32,6 +32,8 @@ import type { Job, JobState, TerminalJob } from './jobs.ts';
 import { Jobs } from './jobs.ts';
 import type { Launch } from './launching.ts';
 import { enterMachine, namespacesFor } from './namespaces.ts';
+import type { Dating } from './directory-times.ts';
+import { dateDirectories } from './directory-times.ts';
 import type { Session } from './session.ts';
 import type { Renewal } from './own-writes.ts';
 import { renewMounts, setApart } from './own-writes.ts';
@@ -288,12 +290,13 @@ export class GuestAgent {
    */
   async addView(
     ordinal: number,
-    { destination, shown }: { readonly destination: Field; readonly shown: Shown },
+    given: { readonly destination: Field; readonly shown: Shown; readonly directorySeconds: number | null },
   ): Promise<'mounted' | 'copied'> {
+    const { destination, shown, directorySeconds } = given;
     using session = this.#session();
     const { how, known } = await mountView(session, {
       ...{ known: this.#views, namespaces: await namespacesFor(session, this.#init), init: this.#init },
-      ...{ ordinal, destination: bytesAsText(destination), shown },
+      ...{ ordinal, destination: bytesAsText(destination), shown, directorySeconds },
     });
     this.#views = known;
     return how;
@@ -314,6 +317,14 @@ export class GuestAgent {
     if ('why' in found) return found.why;
     this.#views = found.known;
     return null;
+  }
+
+  /** Has directories that views hold show this time wherever the frozen machine holds them too; why it cannot, or null. */
+  async dateDirectories(dating: Dating): Promise<string | null> {
+    const known = this.#views;
+    if (known.mounts.length === 0 && (known.copied ?? []).length === 0) return null;
+    using session = this.#session();
+    return await dateDirectories(session, { known, namespaces: await namespacesFor(session, this.#init), dating });
   }
 
   /** Connects to a TCP port on the machine's loopback. Rejects with `MachineRefused` where nothing listens. */

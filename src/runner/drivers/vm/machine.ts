@@ -43,6 +43,8 @@ export interface VmMachineParts {
   readonly directory: string;
   /** What it was booted on. */
   readonly stack: readonly StackEntry[];
+  /** What directories of the repository show for a time; null where that is no matter. */
+  readonly directorySeconds: number | null;
   /** The background processes that its memory was saved with. */
   readonly saved: readonly SavedJob[];
   readonly dispose: () => Promise<void>;
@@ -55,6 +57,7 @@ export class VmMachine implements Machine {
   readonly #fuse: FusePort;
   readonly #views: StreamViewServer;
   readonly #directory: string;
+  readonly #directorySeconds: number | null;
   readonly #dispose: () => Promise<void>;
   readonly #gone: Promise<string>;
   #lost: string | null = null;
@@ -71,6 +74,7 @@ export class VmMachine implements Machine {
     this.#fuse = parts.fuse;
     this.#views = parts.views;
     this.#directory = parts.directory;
+    this.#directorySeconds = parts.directorySeconds;
     this.#dispose = parts.dispose;
     this.#stack = parts.stack;
     this.#saved = parts.saved;
@@ -184,7 +188,10 @@ export class VmMachine implements Machine {
     const isDirectory = shows.entry(view.destination)?.kind === 'directory';
     const at = isDirectory ? view.destination : dirname(view.destination);
     const shown = (path: string) => shows.entry(decodeName(Buffer.from(path, 'latin1')) as GuestPath);
-    await this.#alive(() => this.#agent.addView(view.ordinal, { destination: encodeName(at), shown }));
+    const directorySeconds = this.#directorySeconds;
+    const destination = encodeName(at);
+    const how = await this.#alive(() => this.#agent.addView(view.ordinal, { destination, shown, directorySeconds }));
+    if (how === 'copied') await this.#dateDirectories();
     this.#stack = [...this.#stack, { kind: 'view', view }];
   }
 
@@ -196,7 +203,16 @@ export class VmMachine implements Machine {
       await this.#agent.copyIn(encodeName(into), archive.output);
       await archive.ended;
     });
+    // What is unpacked into a directory shows the times of then, and that directory the time of now.
+    await this.#dateDirectories();
     this.#stack = [...this.#stack, { kind: 'layer', directory, at }];
+  }
+
+  async #dateDirectories(): Promise<void> {
+    const seconds = this.#directorySeconds;
+    if (seconds === null) return;
+    const why = await this.#alive(() => dateViews(this.#agent, { views: this.#views, seconds }));
+    if (why !== null) throw new MachineRefused(why);
   }
 
   readonly setApart = async (): Promise<void> => {
@@ -339,6 +355,19 @@ export class VmMachine implements Machine {
       write: (path, text, mode) => agent.write(path, text, { mode, uid: 0, gid: 0 }),
       makeHome: ({ home, uid, gid }) => agent.makeDirectory(home, { mode: 0o755, uid, gid }),
     };
+  }
+}
+
+/** Has directories of views show a time in a machine that runs; why it cannot, or null. */
+export async function dateViews(
+  agent: GuestAgent,
+  { views, seconds }: { readonly views: StreamViewServer; readonly seconds: number },
+): Promise<string | null> {
+  await agent.freeze();
+  try {
+    return await agent.dateDirectories({ seconds, isInViews: (path) => views.isDirectory(path) });
+  } finally {
+    await agent.thaw();
   }
 }
 

@@ -3,7 +3,7 @@ import type { Call } from './calls.ts';
 import { attempt, atWorkingDirectory as here, call, closeOnExec, open } from './calls.ts';
 import type { Namespaces } from './namespaces.ts';
 import { findPlace, makeGuestDirectory, removeGuestTree } from './guest-files.ts';
-import { statCall, statOf, type GuestStat } from './guest-stat.ts';
+import { statCall, statOf, timesOf, type GuestStat } from './guest-stat.ts';
 import type { Session } from './session.ts';
 import { copyGuestTree } from './tree-copy.ts';
 import { isWithin, mustBeCopied } from './view-places.ts';
@@ -51,9 +51,11 @@ export async function mountView(
     readonly ordinal: number;
     readonly destination: string;
     readonly shown: Shown;
+    /** What the directories where views are mounted show for a time, seconds since 1970; null where that is no matter. */
+    readonly directorySeconds: number | null;
   },
 ): Promise<{ readonly how: 'mounted' | 'copied'; readonly known: ViewMounts }> {
-  const { known, namespaces, init, ordinal, destination, shown } = given;
+  const { known, namespaces, init, ordinal, destination, shown, directorySeconds } = given;
   const view = `${viewsRoot}/${ordinal}`;
   if (!(await isDirectory(session, view))) throw new MachineRefused('the view is not there');
   const destinations = known.mounts.map((mount) => mount.destination);
@@ -65,7 +67,7 @@ export async function mountView(
   await makeRoom(session, destination);
   await namespaces.leaveMounts(session);
   const mounting = new Mounting(session, { known, namespaces });
-  await mounting.add({ view, destination, shown });
+  await mounting.add({ view, destination, shown, directorySeconds });
   return { how: 'mounted', known: mounting.known };
 }
 
@@ -110,11 +112,14 @@ export class Mounting {
     view,
     destination,
     shown,
+    directorySeconds,
   }: {
     readonly view: string;
     readonly destination: string;
     readonly shown: Shown;
+    readonly directorySeconds: number | null;
   }): Promise<void> {
+    const time = directorySeconds === null ? null : { seconds: BigInt(directorySeconds), nanoseconds: 0 };
     const before = this.#mounts;
     const same = before.find((mount) => mount.destination === destination);
     const above = before
@@ -124,7 +129,7 @@ export class Mounting {
     for (const mount of below) await this.#takeOff(mount, detach);
     const lower =
       same?.layers ?? (above ? await this.#partsOf(above, destination) : [await this.#original(destination)]);
-    await this.#put({ destination, layers: [`${view}${destination}`, ...lower], top: shown(destination) });
+    await this.#put({ destination, layers: [`${view}${destination}`, ...lower], top: shown(destination), time });
     // What lay below comes back over it, the outer before the inner, with what the view has there on top.
     const inner = below.filter((mount) => mount !== same).sort((a, b) => a.destination.length - b.destination.length);
     for (const mount of inner) {
@@ -134,7 +139,8 @@ export class Mounting {
       const there = await isDirectory(this.#session, path);
       if (top !== null && top.kind !== 'directory') continue;
       const layers = there ? [path, ...mount.layers] : mount.layers;
-      await this.#put({ destination: mount.destination, layers, top: top ?? (await this.#statOf(mount.layers[0])) });
+      const attributes = top ?? (await this.#statOf(mount.layers[0]));
+      await this.#put({ destination: mount.destination, layers, top: attributes, time });
     }
   }
 
@@ -149,13 +155,13 @@ export class Mounting {
     return true;
   }
 
-  /** Puts a mount where it was, with layers of its own to write to, or (without `onto`) what it wrote to. */
+  /** Puts a mount where it was, with layers of its own to write to, or (without `onto`) what it wrote to. It shows the time that it did. */
   async putBack(mount: ViewMount, onto?: 'new'): Promise<void> {
     const { destination, layers } = mount;
     const [upper = '', ...lower] = layers;
     const top = await this.#statOf(upper);
-    if (onto === 'new') await this.#put({ destination, layers, top });
-    else await this.#put({ destination, layers: lower, top, upper });
+    if (onto === 'new') await this.#put({ destination, layers, top, time: top?.modified ?? null });
+    else await this.#put({ destination, layers: lower, top, time: null, upper });
   }
 
   async #takeOff(mount: ViewMount, flags: number): Promise<boolean> {
@@ -212,9 +218,11 @@ export class Mounting {
     readonly destination: string;
     readonly layers: readonly string[];
     readonly top: Pick<GuestStat, 'mode' | 'uid' | 'gid'> | null;
+    /** What it shows; null: that of now, or of what it writes to. */
+    readonly time: GuestStat['modified'] | null;
     readonly upper?: string;
   }): Promise<void> {
-    const { destination, layers, top } = given;
+    const { destination, layers, top, time } = given;
     const own = `/disk/layers/${++this.#made}`;
     const upper = given.upper ?? `${own}/upper`;
     await this.#session.run([
@@ -237,6 +245,7 @@ export class Mounting {
       call('chdir', '/'),
       ...lower.map((fd) => call('close', fd)),
     ]);
+    if (time !== null) await this.#session.run([call('utimensat', here, upper, timesOf(time), 0)]);
     const merged = await this.#open(call('open_tree', here, '/run/merged', openTreeClone | closeOnExec));
     await this.#session.run([call('umount2', '/run/merged', detach)]);
     await this.#namespaces.enterMounts(this.#session);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { GuestPath } from '../../../host.ts';
 import type { BaseMachine, Driver, Machine, MachineSpec, StackEntry } from '../../driver.ts';
 import { MachineLost, MachineRefused, StateUnusable } from '../../driver.ts';
 import { GuestAgent } from './agent.ts';
@@ -10,7 +11,7 @@ import { Forks } from './forks.ts';
 import { connectFuse } from './fuse-port.ts';
 import type { BootFiles } from './launch.ts';
 import { readRecord } from './machine-record.ts';
-import { VmMachine } from './machine.ts';
+import { dateViews, VmMachine } from './machine.ts';
 import { ProgramFailed } from './program.ts';
 import { renewVolume } from './renew-volume.ts';
 import { restoreMachine } from './restore.ts';
@@ -214,10 +215,11 @@ async function connect(given: {
     stream: port.stream,
     trees: spec.trees,
     mtime: spec.mtime,
+    directorySeconds,
     views: spec.stack.flatMap((entry) => (entry.kind === 'view' ? [entry.view] : [])),
     // A machine that has only booted has looked at nothing, whatever its files will show for times.
     takeUp: fresh ? { ...saved.views, table: { ...saved.views.table, mtime: spec.mtime } } : saved.views,
-    ...(spec.again === undefined ? {} : { renew: { directorySeconds } }),
+    files: spec.again === undefined ? 'same' : 'others',
   });
   if ('unusable' in views) throw new StateUnusable(`its views do not fit: ${views.unusable}`);
   started.use(views);
@@ -239,13 +241,23 @@ async function connect(given: {
     const nameOf = (ordinal: number): string => views.nameOf(ordinal);
     const why = await alive(vm, agent.renewViews({ nameOf, prune, directorySeconds }));
     if (why !== null) throw new StateUnusable(why);
+  } else if (directorySeconds !== null) {
+    const dating = { seconds: directorySeconds, isInViews: (path: GuestPath) => views.isDirectory(path) };
+    const why = await alive(vm, agent.dateDirectories(dating));
+    if (why !== null) throw new StateUnusable(why);
   }
   await agent.thaw();
-  for (const entry of spec.stack) if (entry.kind === 'layer') await alive(vm, renewVolume(agent, entry));
+  const volumes = spec.stack.filter((entry) => entry.kind === 'layer');
+  for (const entry of volumes) await alive(vm, renewVolume(agent, entry));
+  if (directorySeconds !== null && volumes.some(({ replaces }) => replaces !== undefined)) {
+    const why = await alive(vm, dateViews(agent, { views, seconds: directorySeconds }));
+    if (why !== null) throw new StateUnusable(why);
+  }
   const owned = started.move();
   return new VmMachine({
     ...{ vm, agent, fuse: port, views, saved: saved.jobs },
     directory: spec.directory,
+    directorySeconds,
     stack: spec.stack.map(settled),
     dispose: () => owned.disposeAsync(),
   });

@@ -342,7 +342,8 @@ describe('a guest', () => {
       specs.push(spec);
       const shows = await views.addView(spec);
       const { destination } = spec;
-      return guest.agent.addView(spec.ordinal, { destination, shown: (path) => shows.entry(path as GuestPath) });
+      const shown = (path: string) => shows.entry(path as GuestPath);
+      return guest.agent.addView(spec.ordinal, { destination, shown, directorySeconds: null });
     };
 
     beforeAll(async () => {
