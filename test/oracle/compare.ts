@@ -33,6 +33,18 @@ function outputDifference(warm: Runner, cold: Runner): string | null {
   return null;
 }
 
+/** How a run of `layer` ended that did not come to its end: its last words, and where it was. Null where it came to it. */
+export function crash({ status, stderr, runners }: Report): string | null {
+  const said = /^layer: (this is a bug|the system refused)[^]*/m.exec(stderr)?.[0];
+  if (said === undefined && status !== null && status <= 1) return null;
+  const words = (said ?? stderr.trimEnd().split('\n').slice(-lastWords).join('\n')).split('\n').slice(0, lastWords);
+  const under = [...runners].filter(([, { outcome }]) => outcome === 'unfinished');
+  const at = under.map(([id, { ran }]) => `  during ${id}: ${ran.at(-1)?.title ?? 'before its first step'}`);
+  return [`crashed: ended with ${status}`, ...words, ...at].join('\n');
+}
+
+const lastWords = 12;
+
 /** A step is done twice where what ran in the background did not come up again. */
 function lastTimes({ ran }: Runner): readonly Ran[] {
   return ran.filter((one, at) => !ran.slice(at + 1).some(({ index }) => index === one.index));
@@ -40,9 +52,10 @@ function lastTimes({ ran }: Runner): readonly Ran[] {
 
 function failure(runner: Runner): string {
   const failed = runner.ran.findLast((one) => one.failure !== null);
-  return failed
-    ? `${isProbe(failed.title) ? 'the probe' : failed.title}: ${failed.failure}: ${failed.output.slice(-1000)}`
-    : 'nothing failed';
+  if (failed)
+    return `${isProbe(failed.title) ? 'the probe' : failed.title}: ${failed.failure}: ${failed.output.slice(-1000)}`;
+  // A host that fails, or a runner before this one, stops it between its steps.
+  return runner.outcome === 'broken' || runner.outcome === 'cancelled' ? (runner.why ?? 'no reason') : 'nothing failed';
 }
 
 function shown(runner: Runner): string {

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import type { Workshop } from '../support/workshop.ts';
+import { chmodSync, constants, lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import type { Content, Workshop } from '../support/workshop.ts';
 import { elsewhere } from './features.ts';
 import type { Random } from './random.ts';
-import type { Tree } from './tree.ts';
-import type { Trial } from './trial.ts';
+import type { Node, Tree } from './tree.ts';
+import type { Round, Trial } from './trial.ts';
 
 /** Brings the repository, and those that trials clone, to where a round finds them. */
 export function layOut(workshop: Workshop, trials: readonly Trial[], round: number): void {
@@ -14,15 +14,60 @@ export function layOut(workshop: Workshop, trials: readonly Trial[], round: numb
     const now = rounds[round];
     const before = round === 0 ? null : (rounds[round - 1] ?? null);
     if (!now) continue;
-    if (before?.tree !== now.tree) writeTree(`${workshop.repository}/${at}/src`, now.tree, before?.tree ?? new Map());
+    writeSources(`${workshop.repository}/${at}/src`, now, before);
     if (now.cloned !== null && before?.cloned !== now.cloned)
       commitElsewhere(`${others}/${at}`, now.cloned, { before: before?.cloned ?? null });
-    const texts = Object.entries(now.layerfiles).filter(([path, text]) => before?.layerfiles[path] !== text);
-    const placed = texts.map(([path, text]) => [`${at}/${path}`, text.replaceAll(elsewhere, others)]);
-    workshop.put(Object.fromEntries(placed) as Record<string, string>);
+    workshop.put(layerfileChanges(at, now, before, (text) => text.replaceAll(elsewhere, others)));
     ignored.push(...now.ignored.map((line) => line.replace(/^!?/, (not) => `${not}/${at}/src/`)));
   }
   workshop.put({ '.layerignore': `${ignored.join('\n')}\n` });
+}
+
+function writeSources(root: string, now: Round, before: Round | null): void {
+  if (now.instead !== null) {
+    if (before?.instead === now.instead) return;
+    rmSync(root, { recursive: true, force: true });
+    writeNode(Buffer.from(root), now.instead);
+    return;
+  }
+  const kept = before === null || before.instead !== null ? null : before.tree;
+  if (kept === now.tree) return;
+  if (kept === null) rmSync(root, { recursive: true, force: true });
+  writeTree(root, now.tree, kept ?? new Map());
+}
+
+/** What to put where, so that the Layerfiles of a round are there and those of the round before are not. */
+function layerfileChanges(
+  at: string,
+  now: Round,
+  before: Round | null,
+  placed: (text: string) => string,
+): Record<string, Content> {
+  const changes: Record<string, Content> = {};
+  for (const path of Object.keys(before?.layerfiles ?? {})) {
+    const directory = path.slice(0, -'/Layerfile'.length);
+    if (now.layerfiles[path] !== undefined) continue;
+    changes[`${at}/${directory}`] = now.inPlaceOfChild === null ? null : contentOf(now.inPlaceOfChild);
+  }
+  for (const [path, text] of Object.entries(now.layerfiles)) {
+    if (before?.layerfiles[path] === text && before.linked === now.linked) continue;
+    if (before?.layerfiles[path] === undefined && path.includes('/'))
+      changes[`${at}/${path.slice(0, -'/Layerfile'.length)}`] = null;
+    changes[`${at}/${path}`] = now.linked ? { link: './Layerfile.text' } : placed(text);
+    changes[`${at}/${path}.text`] = now.linked ? placed(text) : null;
+  }
+  return changes;
+}
+
+function contentOf(node: Exclude<Node, { readonly kind: 'pipe' | 'socket' }>): Content {
+  switch (node.kind) {
+    case 'file':
+      return node.text;
+    case 'link':
+      return { link: node.target };
+    case 'directory':
+      return { directory: true };
+  }
 }
 
 const identity = ['-c', 'user.name=somebody', '-c', 'user.email=somebody@example.org', '-c', 'gc.auto=0'];
@@ -43,7 +88,7 @@ function git(directory: string, ...args: readonly string[]): void {
 function commitElsewhere(directory: string, tree: Tree, { before }: { readonly before: Tree | null }): void {
   writeTree(directory, tree, before ?? new Map());
   if (before === null) git(directory, 'init', '--quiet', '--initial-branch=main');
-  git(directory, 'add', '--all');
+  git(directory, 'add', '--all', '--force');
   git(directory, 'commit', '--quiet', '--allow-empty', '--message=a commit');
   if (before === null) git(directory, 'branch', 'stable');
 }
@@ -79,25 +124,45 @@ function writeTree(root: string, tree: Tree, before: Tree): void {
   }
   for (const [path, node] of tree) {
     const old = before.get(path);
-    if (old === node && existsSync(place(path))) continue;
+    if (old === node && isThere(place(path))) continue;
     // A change of its mode alone leaves a file where it is.
-    if (old?.kind === 'file' && node.kind === 'file' && old.text === node.text && existsSync(place(path))) {
+    if (old?.kind === 'file' && node.kind === 'file' && old.text === node.text && isThere(place(path))) {
       chmodSync(place(path), node.executable ? 0o755 : 0o644);
       continue;
     }
     rmSync(place(path), { recursive: true, force: true });
     mkdirSync(place(path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : ''), { recursive: true });
-    switch (node.kind) {
-      case 'file':
-        writeFileSync(place(path), node.text);
-        chmodSync(place(path), node.executable ? 0o755 : 0o644);
-        break;
-      case 'link':
-        symlinkSync(node.target, place(path));
-        break;
-      case 'directory':
-        mkdirSync(place(path));
-        break;
+    writeNode(place(path), node);
+  }
+}
+
+function writeNode(place: Buffer, node: Node): void {
+  switch (node.kind) {
+    case 'file':
+      writeFileSync(place, node.text);
+      chmodSync(place, node.executable ? 0o755 : 0o644);
+      break;
+    case 'link':
+      symlinkSync(node.target, place);
+      break;
+    case 'directory':
+      mkdirSync(place);
+      break;
+    case 'pipe':
+    case 'socket': {
+      const mode = node.kind === 'pipe' ? constants.S_IFIFO : constants.S_IFSOCK;
+      const make = 'import os, sys; os.mknod(bytes.fromhex(sys.argv[1]), int(sys.argv[2]) | 0o644)';
+      execFileSync('python3', ['-c', make, place.toString('hex'), String(mode)]);
+      break;
     }
+  }
+}
+
+function isThere(path: Buffer): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // What was above it is no directory now.
+    return false;
   }
 }

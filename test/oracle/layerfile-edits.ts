@@ -33,7 +33,7 @@ export function editSteps(random: Random, steps: readonly string[], place: Place
     case 'replace':
       return put(at, line);
     case 'copy':
-      return put(at, randomCopy(random, place.at));
+      return put(at, randomCopy(random, place));
     case 'comment':
       return random.chance(0.5)
         ? ['# first', ...steps]

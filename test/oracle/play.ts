@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openWorkshop, type Report, type Workshop } from '../support/workshop.ts';
-import { difference, runnersOf, withProbe } from './compare.ts';
+import { crash, difference, runnersOf, withProbe } from './compare.ts';
 import { secret, variable } from './features.ts';
 import { layOut, useGit } from './lay-out.ts';
 import { Random } from './random.ts';
@@ -9,6 +9,8 @@ import { inGit, isProbe, makeTrial, type Trial } from './trial.ts';
 
 /** A round in which a run with a store and one without did not come to the same. */
 export interface Difference {
+  /** A crash comes before all others: whatever else there is may follow from it. */
+  readonly kind: 'crash' | 'difference';
   readonly seed: number;
   readonly round: number;
   readonly runner: string;
@@ -40,7 +42,9 @@ export function sum(one: Tally, other: Tally): Tally {
     skippedSteps: one.skippedSteps + other.skippedSteps,
     ranSteps: one.ranSteps + other.ranSteps,
     disturbed: one.disturbed + other.disturbed,
-    differences: [...one.differences, ...other.differences],
+    differences: [...one.differences, ...other.differences].toSorted(
+      (a, b) => Number(b.kind === 'crash') - Number(a.kind === 'crash'),
+    ),
   };
 }
 
@@ -106,16 +110,18 @@ async function playRound(workshop: Workshop, { trials, random, round }: Playing)
   const fresh =
     paths.length === 0 ? null : await workshop.run({ ...options, args: [...options.args, ...paths], store: cold });
   rmSync(cold, { recursive: true, force: true });
-  const differences = [first, ...warm.slice(1), ...(fresh === null ? [] : [fresh])].flatMap(
-    ({ status, stderr }): Difference[] => {
-      const crash = /this is a bug[^]*/.exec(stderr)?.[0] ?? (status === null || status > 1 ? stderr : null);
-      if (crash === null) return [];
-      return [{ seed: trials[0]?.seed ?? 0, round, runner: 'all', what: crash, layerfiles: '' }];
-    },
+  const seed = trials[0]?.seed ?? 0;
+  const crashes = [
+    ...warm.map((report) => ({ runner: 'all, warm', what: crash(report) })),
+    ...(fresh === null ? [] : [{ runner: 'all, cold', what: crash(fresh) }]),
+  ].flatMap(({ runner, what }): Difference[] =>
+    what === null ? [] : [{ kind: 'crash', seed, round, runner, what, layerfiles: '' }],
   );
-  let tally: Tally = { ...nothingYet, disturbed, differences };
-  if (fresh === null) return tally;
-  for (const trial of wanted) for (const one of warm) tally = sum(tally, compare(trial, { round, warm: one, fresh }));
+  let tally: Tally = { ...nothingYet, disturbed, differences: crashes };
+  // Whoever crashed has stopped all others: nothing more is to be learnt from them.
+  if (fresh === null || crash(fresh) !== null) return tally;
+  const whole = warm.filter((report) => crash(report) === null);
+  for (const trial of wanted) for (const one of whole) tally = sum(tally, compare(trial, { round, warm: one, fresh }));
   return tally;
 }
 
@@ -169,7 +175,7 @@ function compare(
       ),
     );
     const layerfiles = [...new Set(texts.map((all) => all.join('\n')))].join('\n──── now\n');
-    differences.push({ seed: trial.seed, round, runner, what, layerfiles });
+    differences.push({ kind: 'difference', seed: trial.seed, round, runner, what, layerfiles });
   };
   if (names.size === 0) report(trial.at, `nothing ran: ${warm.stderr.slice(-500)} ${fresh.stderr.slice(-500)}`);
   for (const id of names) {

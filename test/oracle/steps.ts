@@ -19,6 +19,8 @@ export interface Place {
   readonly at: string;
   /** Directories of the machine that files are copied into. */
   readonly roots: readonly string[];
+  /** COPY names all of the sources, which may be no directory. */
+  readonly whole: boolean;
 }
 
 /** A path in the machine where something may be, as bash reads it. */
@@ -118,8 +120,49 @@ export function randomRun(random: Random, number: number, place: Place): string 
   return `RUN ( ${parts.join('; ')} ) > /out/${number} 2>&1; true`;
 }
 
-/** A COPY; `at` is the trial's directory in the repository. */
-export function randomCopy(random: Random, at: string): string {
+/** Where COPY puts something, what its destinations lead through, and what steps look at. */
+const replaced = [
+  ...['/w', '/w/dir', '/w/dir/sub', '/w/sub', '/w/sub/deeper', '/w/way', '/w/link', '/w/a', '/w/other', '/w/deep/er'],
+  ...['/q', '/q/dir', '/q/a', '/c'],
+] as const;
+
+/** Puts something of another kind where files were copied, or will be, and sometimes what was there comes back. Nothing waits at a pipe: none is made. */
+export function randomReplacement(random: Random, number: number): string {
+  const at = random.pick(replaced);
+  const other = random.pick(replaced.filter((one) => one !== at && !one.startsWith(`${at}/`)));
+  const away = `mkdir -p ${at.slice(0, at.lastIndexOf('/')) || '/'}; rm -rf ${at}`;
+  const kept = `mv -T ${at} /out/kept${number}`;
+  const parts = random.weigh<readonly string[]>([
+    [3, [away, `echo ${word(random)} > ${at}`]],
+    [3, [away, `ln -s ${random.pick([other, other, 'nowhere', at, `${other}/a`, '/bin', '.', '..'])} ${at}`]],
+    [2, [away, `mkdir ${at}`]],
+    [1, [away, `mkdir ${at}`, `echo ${word(random)} > ${at}/a`, `ln -s a ${at}/b`]],
+    [1, [away, `mknod ${at} c 1 3`]],
+    [1, [away, `python3 -c "import os, sys; os.mknod(sys.argv[1], 0o140644)" ${at}`]],
+    [1, [away]],
+    [1, [kept, `ln -s /out/kept${number} ${at}`]],
+    [1, [kept, `echo 1 > ${at}`, `rm -f ${at}`, `mv -T /out/kept${number} ${at}`]],
+    [1, [kept, `mkdir ${at}`, `mv /out/kept${number} ${at}/`]],
+    [0.7, [`rm -rf ${at}/.[!.]* ${at}/*`]],
+    [0.7, [`mv -T ${at} /out/swap`, `mv -T ${other} ${at}`, `mv -T /out/swap ${other}`]],
+    [0.5, [`chmod ${random.pick(['700', '2755', '000'])} ${at}`]],
+  ]);
+  return `RUN ( ${parts.join('; ')} ) > /out/${number} 2>&1; true`;
+}
+
+/** A COPY of a trial's sources. */
+export function randomCopy(random: Random, { at, whole }: Place): string {
+  if (whole) {
+    return random.weigh([
+      [3, `COPY ${at}/src /w`],
+      [1, `COPY ${at}/src /w/sub`],
+      [1, `COPY ${at}/src /q`],
+      [1, `COPY ${at}/src /q/dir/`],
+      [1, `COPY ${at}/src ${at}/Layerfile /w/sub/`],
+      [0.5, `COPY ${at}/s*c /q/`],
+      [0.5, `COPY ${at} /w/sub`],
+    ]);
+  }
   const copies: readonly (readonly [number, string])[] = [
     [3, `COPY ${at}/src /w`],
     [1, `COPY ${at}/src /q`],

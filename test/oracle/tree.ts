@@ -4,7 +4,9 @@ import { Random } from './random.ts';
 export type Node =
   | { readonly kind: 'file'; readonly text: string; readonly executable: boolean }
   | { readonly kind: 'link'; readonly target: string }
-  | { readonly kind: 'directory' };
+  | { readonly kind: 'directory' }
+  /** No machine sees these. */
+  | { readonly kind: 'pipe' | 'socket' };
 
 /** Sources by path; names are latin1 texts, one character a byte. Directories that hold something are not named. */
 export type Tree = ReadonlyMap<string, Node>;
@@ -27,10 +29,14 @@ export const sourcePaths = [
     'ignored',
   ],
   ...['unread/1', 'unread/2', 'unread/3', 'e', 'f', 'g', 'new\nline', 'raw\xff', 'sp ace', 'deep/er/still/z'],
-  ...['A', 'Dir/a'],
+  ...['A', 'Dir/a', '.gitignore', 'dir/.gitignore', 'dir/sub/.gitignore', 'deep/er/.gitignore'],
 ] as const;
 const texts = ['1\n', '2\n', '3\n', '12\n', '21\n', '', 'echo 1\n', 'echo 2\n'] as const;
-const targets = ['a', 'b', 'dir', 'other', 'dir/sub', 'nowhere', 'way', 'link', '../q', '/etc/hostname'] as const;
+const targets = [
+  ...['a', 'b', 'dir', 'other', 'dir/sub', 'nowhere', 'way', 'link', '../q', '/etc/hostname', '.', '..', 'a/b', '/w'],
+  'long'.repeat(80),
+] as const;
+const ignoring = ['*\n', 'a\n', 'b\nsub/\n', '*.txt\n!c.txt\n', '.gitignore\n', '\\\n[\n'] as const;
 
 export function randomText(random: Random): string {
   return random.pick(texts);
@@ -39,6 +45,7 @@ export function randomText(random: Random): string {
 function randomNode(random: Random, path: string): Node {
   if (path === 'link' || path === 'way' || random.chance(0.06))
     return { kind: 'link', target: random.pick(path === 'way' ? ['dir', 'other', 'dir/sub'] : targets) };
+  if (path.endsWith('.gitignore')) return { kind: 'file', text: random.pick(ignoring), executable: false };
   return { kind: 'file', text: randomText(random), executable: path === 'run.sh' || random.chance(0.15) };
 }
 
@@ -65,7 +72,10 @@ export function remove(tree: Tree, path: string): Tree {
 export function editTree(random: Random, tree: Tree, earlier: readonly Tree[]): Tree {
   let edited = edit(random, tree, earlier);
   for (const path of ['a', 'c.txt', 'dir']) {
-    const there = [...edited.keys()].some((one) => one === path || one.startsWith(`${path}/`));
+    const there = [...edited].some(([one, { kind }]) => {
+      const seen = kind !== 'pipe' && kind !== 'socket';
+      return one === path ? seen : one.startsWith(`${path}/`);
+    });
     if (!there) edited = put(edited, path, { kind: 'file', text: randomText(random), executable: false });
   }
   return edited;
@@ -80,7 +90,7 @@ function edit(random: Random, tree: Tree, earlier: readonly Tree[]): Tree {
       [2, 'remove'],
       [2, 'add'],
       [1.5, 'mode'],
-      [1.5, 'kind'],
+      [2.5, 'kind'],
       [1.5, 'link'],
       [1, 'move'],
       [0.7, 'case'],
@@ -105,11 +115,16 @@ function edit(random: Random, tree: Tree, earlier: readonly Tree[]): Tree {
     case 'mode':
       return node?.kind === 'file' ? put(tree, path, { ...node, executable: !node.executable }) : tree;
     case 'kind': {
-      const top = path.split('/')[0] ?? path;
-      if (random.chance(0.4)) return put(tree, top, { kind: 'directory' });
-      return random.chance(0.5)
-        ? put(tree, `${top}/a`, { kind: 'file', text: randomText(random), executable: false })
-        : put(tree, top, randomNode(random, random.pick(['link', 'x'])));
+      const special = [...tree].flatMap(([one, { kind }]) => (kind === 'pipe' || kind === 'socket' ? [one] : []));
+      const names = (special.length > 0 && random.chance(0.5) ? random.pick(special) : path).split('/');
+      const at = names.slice(0, 1 + random.below(names.length)).join('/');
+      return random.weigh<() => Tree>([
+        [3, () => put(tree, at, { kind: 'directory' })],
+        [2, () => put(tree, `${at}/a`, { kind: 'file', text: randomText(random), executable: false })],
+        [1, () => put(tree, `${at}/.gitignore`, randomNode(random, '.gitignore'))],
+        [4, () => put(tree, at, randomNode(random, random.pick(['link', 'x'])))],
+        [1.5, () => put(tree, at, { kind: random.pick(['pipe', 'socket']) })],
+      ])();
     }
     case 'link':
       return put(tree, random.pick(['link', 'way']), { kind: 'link', target: random.pick(targets) });

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { compile } from '../../src/compile/compile.ts';
 import { MemoryRepo, type MemoryEntry } from '../support/memory-repo.ts';
 import { elsewhere, features } from './features.ts';
+import type { Node } from './tree.ts';
 import { inGit, makeTrial, shapes, type Round, type Trial } from './trial.ts';
 
 const rounds = 4;
@@ -17,14 +18,19 @@ function repository({ at, seed }: Trial, round: Round): MemoryRepo {
         return [name, { link: node.target }];
       case 'directory':
         return [name, { directory: true }];
+      case 'pipe':
+      case 'socket':
+        return [name, { failure: 'not-a-file' }];
     }
   });
   const layerfiles = Object.entries(round.layerfiles).map(([path, text]): [string, string] => [
     `${at}/${path}`,
     text.replaceAll(elsewhere, '/elsewhere'),
   ]);
+  const sources: readonly [string, MemoryEntry][] =
+    round.instead === null ? entries : [[`${at}/src`, round.instead.kind === 'file' ? '' : { directory: true }]];
   const git: readonly [string, string][] = inGit(seed) ? [['.git/HEAD', '']] : [];
-  return new MemoryRepo(Object.fromEntries([...entries, ...layerfiles, ...git]));
+  return new MemoryRepo(Object.fromEntries([...sources, ...layerfiles, ...git]));
 }
 
 it('is the same for the same seed', () => {
@@ -58,32 +64,36 @@ it('has every kind of instruction and of edit', () => {
   const seen = new Set(texts.flatMap((text) => text.split('\n').map((line) => keywords.exec(`${line} `)?.[1])));
   expect(seen.size - (seen.has(undefined) ? 1 : 0)).toBe(23);
   const edits = new Set(trials.flatMap((trial) => trial.rounds.flatMap((_, index) => editsOf(trial, index))));
-  expect([...edits].sort()).toEqual([
-    ...['added', 'came back', 'content', 'directory to file', 'directory to link', 'file to directory'],
-    ...[
-      'file to link',
-      'ignored',
-      'kept',
-      'layerfile',
-      'link to directory',
-      'link to file',
-      'mode',
-      'removed',
-      'same size',
-      'target',
-    ],
-  ]);
+  const changes = kinds.flatMap((was) => kinds.filter((is) => is !== was).map((is) => `${was} to ${is}`));
+  const others = ['added', 'came back', 'content', 'kept', 'mode', 'removed', 'same size', 'target'];
+  const around = [
+    'Layerfile back',
+    'Layerfile gone',
+    'Layerfile is a link',
+    'ignored',
+    'layerfile',
+    'sources replaced',
+  ];
+  expect([...edits].sort()).toEqual([...changes, ...others, ...around].sort());
 });
+
+const kinds = ['file', 'link', 'directory', 'special'];
+
+function kindOf(node: Node | undefined): string | undefined {
+  return node?.kind === 'pipe' || node?.kind === 'socket' ? 'special' : node?.kind;
+}
 
 /** What became of each path between two rounds. */
 function editsOf({ rounds: all }: Trial, index: number): readonly string[] {
   const [before, now] = [all[index - 1], all[index]];
   if (!before || !now) return [];
   const kindAt = (round: Round, path: string): string | null =>
-    round.tree.get(path)?.kind ??
+    kindOf(round.tree.get(path)) ??
     ([...round.tree.keys()].some((one) => one.startsWith(`${path}/`)) ? 'directory' : null);
   const paths = new Set(
-    [...before.tree.keys(), ...now.tree.keys()].flatMap((path) => [path, path.split('/')[0] ?? path]),
+    [...before.tree.keys(), ...now.tree.keys()].flatMap((path) =>
+      path.split('/').map((_, index, names) => names.slice(0, index + 1).join('/')),
+    ),
   );
   const found = [...paths].map((path): string => {
     const [was, is] = [kindAt(before, path), kindAt(now, path)];
@@ -99,5 +109,10 @@ function editsOf({ rounds: all }: Trial, index: number): readonly string[] {
   });
   if (before.ignored !== now.ignored) found.push('ignored');
   if (JSON.stringify(before.layerfiles) !== JSON.stringify(now.layerfiles)) found.push('layerfile');
+  if (before.instead !== now.instead) found.push('sources replaced');
+  if (now.linked) found.push('Layerfile is a link');
+  const has = (round: Round, other: Round) => Object.keys(round.layerfiles).some((one) => !(one in other.layerfiles));
+  if (has(before, now)) found.push('Layerfile gone');
+  if (has(now, before)) found.push('Layerfile back');
   return found;
 }

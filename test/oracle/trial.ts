@@ -1,14 +1,20 @@
 import { featureSteps, features, type Feature, type Stage } from './features.ts';
 import { editSteps } from './layerfile-edits.ts';
 import { Random } from './random.ts';
-import { randomCopy, randomRun } from './steps.ts';
-import { editTree, randomTree, type Tree } from './tree.ts';
+import { randomCopy, randomReplacement, randomRun } from './steps.ts';
+import { editTree, randomTree, type Node, type Tree } from './tree.ts';
 
 /** What a repository looks like in one round. */
 export interface Round {
   readonly tree: Tree;
+  /** What lies where the tree should be; null where the tree does. */
+  readonly instead: Node | null;
   /** Layerfiles by path from the trial's directory. */
   readonly layerfiles: Readonly<Record<string, string>>;
+  /** Whether each Layerfile is a link to a file beside it. */
+  readonly linked: boolean;
+  /** What lies where the directory of a Layerfile was that has gone; null where nothing does. */
+  readonly inPlaceOfChild: Exclude<Node, { readonly kind: 'pipe' | 'socket' }> | null;
   /** Lines of `.layerignore`, for this trial's directory only. */
   readonly ignored: readonly string[];
   /** What the repository that the trial clones holds; null where it clones none. */
@@ -76,7 +82,7 @@ export function makeTrial(seed: number, rounds: number): Trial {
   const drawn = features.filter((one) => random.chance(weights[one]) && (one !== 'git' || inGit(seed)));
   let number = 0;
   const stage: Stage = {
-    ...{ seed, at: `/${at}`, number: () => (number += 1) },
+    ...{ seed, at: `/${at}`, number: () => (number += 1), whole: random.chance(0.15) },
     roots: drawn.includes('clone') ? ['/w', '/w', '/q', '/w/sub', '/c', '/c'] : ['/w', '/w', '/w', '/q', '/w/sub'],
   };
   const split = shape === 'split' || shape === 'split parent' ? splitSteps(random) : [];
@@ -87,6 +93,9 @@ export function makeTrial(seed: number, rounds: number): Trial {
   let tree = randomTree(random);
   let cloned = drawn.includes('clone') ? randomTree(random) : null;
   let ignored: readonly string[] = [];
+  let instead: Node | null = null;
+  let linked = false;
+  let gone: Gone | null = null;
   const made: Round[] = [];
   for (let round = 0; round < rounds; round++) {
     if (round > 0) {
@@ -96,11 +105,17 @@ export function makeTrial(seed: number, rounds: number): Trial {
         if (cloned !== null && random.chance(0.4)) cloned = editTree(random, cloned, [...earlier, tree]);
         else tree = editTree(random, tree, earlier);
       }
+      if (stage.whole) instead = random.chance(0.35) ? random.pick(inPlaceOfSources) : null;
+      if (random.chance(0.1)) linked = !linked;
+      if (shape === 'siblings' && random.chance(0.5))
+        gone = gone === null ? { child: random.pick(['x', 'y']), instead: random.pick(inPlaceOfChildren) } : null;
       if (random.chance(0.1)) ignored = random.pick(ignoring);
       if (random.chance(0.12)) steps = editSteps(random, steps, stage);
       if (random.chance(0.05)) children = children.map((one) => editSteps(random, one, stage));
     }
-    made.push({ tree, ignored, cloned, layerfiles: layerfilesOf({ shape, steps, children }) });
+    const all = Object.entries(layerfilesOf({ shape, steps, children }));
+    const layerfiles = Object.fromEntries(all.filter(([path]) => path !== `${gone?.child}/Layerfile`));
+    made.push({ tree, instead, ignored, cloned, layerfiles, linked, inPlaceOfChild: gone?.instead ?? null });
   }
   return { seed, at, shape, features: drawn, rounds: made };
 }
@@ -108,6 +123,29 @@ export function makeTrial(seed: number, rounds: number): Trial {
 export function inGit(seed: number): boolean {
   return Math.floor(seed / 16) % 2 === 1;
 }
+
+/** A Layerfile whose directory has become something else. */
+interface Gone {
+  readonly child: string;
+  readonly instead: Round['inPlaceOfChild'];
+}
+
+const inPlaceOfChildren: readonly Round['inPlaceOfChild'][] = [
+  null,
+  { kind: 'file', text: 'no directory\n', executable: false },
+  { kind: 'link', target: 'y' },
+  { kind: 'link', target: 'x' },
+  { kind: 'directory' },
+];
+
+const inPlaceOfSources: readonly Node[] = [
+  { kind: 'file', text: '1\n', executable: false },
+  { kind: 'file', text: 'echo 2\n', executable: true },
+  { kind: 'link', target: 'x' },
+  { kind: 'link', target: '../q' },
+  { kind: 'link', target: 'src' },
+  { kind: 'directory' },
+];
 
 const ignoring: readonly (readonly string[])[] = [
   [],
@@ -182,7 +220,7 @@ function randomSteps(
   const steps = [`RUN mkdir -m 777 /out # ${at}`, `COPY ${at}/src /w`];
   const count = 3 + random.below(4);
   let before = random.chance(0.25);
-  if (before) steps[1] = randomCopy(random, at);
+  if (before) steps[1] = randomCopy(random, stage);
   const specials = insertions(random, wanted, count);
   const splitAt = 1 + random.below(count - 1);
   for (let index = 0; index < count; index++) {
@@ -215,6 +253,7 @@ function randomStep(
     random.weigh([
       [10, 'run'],
       [3, 'copy'],
+      [2.5, 'replace'],
       [0.7, 'env'],
       [0.7, 'workdir'],
       [0.4, 'checkpoint'],
@@ -224,7 +263,9 @@ function randomStep(
     case 'run':
       return [randomRun(random, number(), stage)];
     case 'copy':
-      return [again && random.chance(0.5) ? `COPY ${at}/src /w` : randomCopy(random, at)];
+      return [again && random.chance(0.5) ? `COPY ${at}/src /w` : randomCopy(random, stage)];
+    case 'replace':
+      return [randomReplacement(random, number()), ...(random.chance(0.6) ? [randomCopy(random, stage)] : [])];
     case 'env':
       return random.pick([
         [

@@ -48,6 +48,8 @@ export interface Runner {
   readonly ran: readonly Ran[];
   /** `succeeded`, `failed`, `cancelled`, `broken`, `waiting`. */
   readonly outcome: string;
+  /** Why it did not succeed; null where it did, or waits. */
+  readonly why: string | null;
 }
 
 /** What `layer run` said and ended with. */
@@ -195,11 +197,11 @@ type Open<T> = { -readonly [K in keyof T]: T[K] };
 
 function readLines(lines: readonly Line[]): Pick<Report, 'outcome' | 'runners' | 'notes'> {
   const notes: string[] = [];
-  const runners = new Map<string, { skipped: string[]; ran: Open<Ran>[]; outcome: string }>();
+  const runners = new Map<string, Open<Runner> & { skipped: string[]; ran: Open<Ran>[] }>();
   const steps = new Map<string, Open<Ran>>();
   let outcome: string | null = null;
   const of = (id: string) => {
-    const known = runners.get(id) ?? { skipped: [], ran: [], outcome: 'unfinished' };
+    const known = runners.get(id) ?? { skipped: [], ran: [], outcome: 'unfinished', why: null };
     runners.set(id, known);
     return known;
   };
@@ -240,9 +242,11 @@ function readLines(lines: readonly Line[]): Pick<Report, 'outcome' | 'runners' |
       case 'stepNotKept':
         if (one) one.notKept = line['why'] as string;
         break;
-      case 'runnerEnded':
-        of((line['runner'] as { id: string }).id).outcome = (line['outcome'] as { kind: string }).kind;
+      case 'runnerEnded': {
+        const { kind, why = null } = line['outcome'] as { kind: string; why?: string };
+        Object.assign(of((line['runner'] as { id: string }).id), { outcome: kind, why });
         break;
+      }
       case 'note':
         notes.push(line['message'] as string);
         break;
