@@ -76,7 +76,7 @@ function git(directory: string, ...args: readonly string[]): void {
   const date = '2024-01-01T00:00:00Z';
   execFileSync('git', [...identity, ...args], {
     cwd: directory,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'pipe'],
     env: {
       ...{ PATH: process.env['PATH'], HOME: directory, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' },
       ...{ GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date },

@@ -116,7 +116,11 @@ function edit(random: Random, tree: Tree, earlier: readonly Tree[]): Tree {
       return node?.kind === 'file' ? put(tree, path, { ...node, executable: !node.executable }) : tree;
     case 'kind': {
       const special = [...tree].flatMap(([one, { kind }]) => (kind === 'pipe' || kind === 'socket' ? [one] : []));
-      const names = (special.length > 0 && random.chance(0.5) ? random.pick(special) : path).split('/');
+      if (special.length > 0 && random.chance(0.5)) {
+        const back = random.pick(['directory', 'link', 'x'] as const);
+        return put(tree, random.pick(special), back === 'directory' ? { kind: back } : randomNode(random, back));
+      }
+      const names = path.split('/');
       const at = names.slice(0, 1 + random.below(names.length)).join('/');
       return random.weigh<() => Tree>([
         [3, () => put(tree, at, { kind: 'directory' })],
