@@ -84,11 +84,20 @@ function git(directory: string, ...args: readonly string[]): void {
   });
 }
 
+/** All that git takes: a file that it knows and that is a pipe now, it refuses. */
+function addAll(directory: string, ...options: readonly string[]): void {
+  try {
+    git(directory, 'add', '--all', '--ignore-errors', ...options);
+  } catch (problem) {
+    if (!String(problem).includes('can only add regular files')) throw problem;
+  }
+}
+
 /** The other repository's HEAD is what the tree says; its branch `stable` stays at the first commit. */
 function commitElsewhere(directory: string, tree: Tree, { before }: { readonly before: Tree | null }): void {
   writeTree(directory, tree, before ?? new Map());
   if (before === null) git(directory, 'init', '--quiet', '--initial-branch=main');
-  git(directory, 'add', '--all', '--force');
+  addAll(directory, '--force');
   git(directory, 'commit', '--quiet', '--allow-empty', '--message=a commit');
   if (before === null) git(directory, 'branch', 'stable');
 }
@@ -97,12 +106,12 @@ function commitElsewhere(directory: string, tree: Tree, { before }: { readonly b
 export function useGit({ repository }: Workshop, random: Random, round: number): void {
   if (round === 0) {
     git(repository, 'init', '--quiet', '--initial-branch=main');
-    git(repository, 'add', '--all');
+    addAll(repository);
     git(repository, 'commit', '--quiet', '--message=first');
     return;
   }
   if (random.chance(0.15)) git(repository, 'checkout', '--quiet', '-B', random.pick(['main', 'stable', 'feat/other']));
-  if (random.chance(0.4)) git(repository, 'add', '--all');
+  if (random.chance(0.4)) addAll(repository);
   if (random.chance(0.4)) git(repository, 'commit', '--quiet', '--allow-empty', '--message', `round ${round}`);
   if (random.chance(0.1)) git(repository, 'gc', '--quiet');
 }
