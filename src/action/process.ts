@@ -1,5 +1,6 @@
 import * as core from '@actions/core';
 import { exit } from '../exit.ts';
+import { refusal } from '../world/refusal.ts';
 import { isSystemError } from '../world/system-error.ts';
 import { whenLetGo } from './elevate.ts';
 
@@ -15,7 +16,7 @@ export function interruption(): AbortSignal {
 export function endWith(main: () => Promise<number>): void {
   const crash = (problem: unknown): never => {
     const message = problem instanceof Error ? problem.message : String(problem);
-    core.error(isSystemError(problem) ? `the system refused: ${message}` : `this is a bug in layer: ${message}`);
+    core.error(isSystemError(problem) ? refusal(problem) : `this is a bug in layer: ${message}`);
     if (problem instanceof Error) core.info(problem.stack ?? '');
     process.exit(exit.hostFailed);
   };

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fstatSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -16,6 +16,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { constants, Script } from 'node:vm';
 import { exit } from '../exit.ts';
+import { makeDirectory } from '../world/make-directory.ts';
 
 /**
  * Starts main.cjs with what V8 made of its functions in earlier runs of the same command. Node's own compile cache keeps a program as it was when it was
@@ -95,7 +96,10 @@ function keep(
 ): void {
   const staged = join(directory, `.${command}-${process.pid}`);
   try {
-    if (mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined) dropStale(join(directory, '..'));
+    if (!existsSync(directory)) {
+      makeDirectory(directory);
+      dropStale(join(directory, '..'));
+    }
     const body = Buffer.concat([code, Buffer.from(String(written).padEnd(trailerBytes - digestBytes))]);
     const descriptor = openSync(staged, 'wx', 0o600);
     try {
@@ -106,7 +110,11 @@ function keep(
     }
     renameSync(staged, join(directory, command));
   } catch {
-    rmSync(staged, { force: true });
+    try {
+      rmSync(staged, { force: true });
+    } catch {
+      // Something that is no directory lies where the cache should be.
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import packageJson from '../../package.json' with { type: 'json' };
 import { nodeHost } from '../node-host.ts';
+import { refusal } from '../world/refusal.ts';
 import { isSystemError } from '../world/system-error.ts';
 import { dispatch } from './dispatch.ts';
 import { exit } from '../exit.ts';
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
 /** Ends `layer` where nobody inside knew what to do: the system refused something, or we are wrong. The stack is for those who look for it. */
 function crash(problem: unknown): never {
   if (isSystemError(problem)) {
-    console.error(`layer: the system refused: ${problem.message}`);
+    console.error(`layer: ${refusal(problem)}`);
     if (process.env['LAYER_DEBUG']) console.error(problem.stack);
     process.exit(exit.hostFailed);
   }

@@ -1,10 +1,10 @@
-import { hash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { hash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { RepoPath } from '../host.ts';
 import type { GitFacts } from '../runner/input/git-facts.ts';
 import { settledMs } from '../runner/input/stat-cache.ts';
 import { fileTimesAt } from '../runner/input/file-times.ts';
+import { keepWhole } from '../runner/input/whole-file.ts';
 import { isAsMarked, markDirectories, type DirectoryMarks } from './directory-marks.ts';
 import { gitStateOf } from './git-state.ts';
 
@@ -74,12 +74,5 @@ function readKept(file: string): Kept | null {
 
 function write(file: string, kept: Kept): void {
   const json = JSON.stringify(kept);
-  const staged = `${file}.${randomBytes(6).toString('hex')}`;
-  try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    writeFileSync(staged, `${magic} ${hash('sha1', json)}\n${json}`, { mode: 0o600, flag: 'wx' });
-    renameSync(staged, file);
-  } catch {
-    rmSync(staged, { force: true });
-  }
+  keepWhole(file, `${magic} ${hash('sha1', json)}\n${json}`);
 }

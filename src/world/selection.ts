@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { statSync, type Stats } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import type { RepoPath, RepoReader } from '../host.ts';
 import type { Host } from '../node-host.ts';
@@ -40,14 +40,20 @@ function repositoryOf(path: string, here: RepoReader, host: Host): RepoReader {
 
 /** A file that neither is a Layerfile nor, as `layer check` takes them, an Earthfile. */
 function isOtherFile(path: string): boolean {
-  return (
-    !/(^|\/)(Layerfile|Earthfile|[^/]*\.earth)$/.test(path) &&
-    statSync(path, { throwIfNoEntry: false })?.isFile() === true
-  );
+  return !/(^|\/)(Layerfile|Earthfile|[^/]*\.earth)$/.test(path) && statOf(path)?.isFile() === true;
 }
 
 function nearestDirectory(path: string): string {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? path : nearestDirectory(dirname(path));
+  return statOf(path)?.isDirectory() === true ? path : nearestDirectory(dirname(path));
+}
+
+/** Null where nothing is, or only something that nobody gets to: below a file, at the end of a loop of links, under too long a name. */
+function statOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
+  }
 }
 
 function within(root: string, path: string): RepoPath | null {

@@ -74,7 +74,15 @@ test('says when the directory it is in is gone', () => {
   const cwd = scratch();
   const { status, stderr } = run(['bash', '-c', 'rmdir "$PWD"; "$1" check', 'bash', layer], cwd);
   expect(status).toBe(3);
-  expect(stderr).toMatch(/^layer: the system refused: .*\n$/);
+  expect(stderr).toMatch(/^layer: the directory that you are in is gone; change to another one\n$/);
+});
+
+test('keeps nothing for the next start where a file lies in the place of the cache', () => {
+  const cwd = scratch({ Layerfile: 'FROM vm/debian:12\n', 'one/.cache': '', two: '', 'three/.cache/layer': '' });
+  for (const name of ['one', 'two', 'three']) {
+    const { status, stderr } = run([layer, 'check'], cwd, { HOME: join(cwd, name) });
+    expect({ name, status, stderr }).toEqual({ name, status: 0, stderr: '' });
+  }
 });
 
 test('takes the blame for what is its own fault', () => {

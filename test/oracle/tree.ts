@@ -120,6 +120,7 @@ function edit(random: Random, tree: Tree, earlier: readonly Tree[]): Tree {
         const back = random.pick(['directory', 'link', 'x'] as const);
         return put(tree, random.pick(special), back === 'directory' ? { kind: back } : randomNode(random, back));
       }
+      // Git waits for whoever writes into a pipe of that name.
       const names = path.split('/');
       const at = names.slice(0, 1 + random.below(names.length)).join('/');
       return random.weigh<() => Tree>([
@@ -127,7 +128,7 @@ function edit(random: Random, tree: Tree, earlier: readonly Tree[]): Tree {
         [2, () => put(tree, `${at}/a`, { kind: 'file', text: randomText(random), executable: false })],
         [1, () => put(tree, `${at}/.gitignore`, randomNode(random, '.gitignore'))],
         [4, () => put(tree, at, randomNode(random, random.pick(['link', 'x'])))],
-        [1.5, () => put(tree, at, { kind: random.pick(['pipe', 'socket']) })],
+        [1.5, () => put(tree, at, { kind: at.endsWith('.gitignore') ? 'socket' : random.pick(['pipe', 'socket']) })],
       ])();
     }
     case 'link':

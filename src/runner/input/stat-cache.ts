@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
-import { hash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { hash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { RepoPath } from '../../host.ts';
 import type { DiskStat } from './disk.ts';
+import { keepWhole } from './whole-file.ts';
 
 /** Hashes of files that have not been touched since they were computed. One file a working tree; losing it costs time only. */
 export interface StatCache {
@@ -166,15 +166,7 @@ function writeRecords(file: string, records: ReadonlyMap<string, Known>): void {
     Buffer.from(all.map((one) => one.digest).join(''), 'hex'),
     Buffer.from([...records.keys()].join('\0'), 'utf16le'),
   ]);
-  const staged = `${file}.${randomBytes(6).toString('hex')}`;
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  try {
-    writeFileSync(staged, Buffer.concat([magic, checksum(body), body]), { mode: 0o600, flag: 'wx' });
-    renameSync(staged, file);
-  } catch (error) {
-    rmSync(staged, { force: true });
-    throw error;
-  }
+  keepWhole(file, Buffer.concat([magic, checksum(body), body]));
 }
 
 function checksum(bytes: Buffer): Buffer {

@@ -1,11 +1,9 @@
 import { Buffer } from 'node:buffer';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
-import { dirname } from 'node:path';
 import type { Verdict, Verdicts } from '../ports.ts';
 import { encodeLook, type Conclusions } from './kept-look.ts';
 import type { LookAgain } from './look-again.ts';
 import { joinLooks, type Look, type LookRecorder } from './look.ts';
+import { keepWhole } from './whole-file.ts';
 
 /** More are not carried on: most are of instances that have gone. */
 const mostCarried = 2000;
@@ -49,7 +47,7 @@ export function rememberVerdicts(given: {
         if (both !== null && Object.keys(verdicts).length <= mostCarried) look = { ...look, ...both, verdicts };
       }
       const others = looks.filter((one) => !asked.has(one)).slice(0, mostOthers);
-      writeWhole(file, [encodeLook(look, key), ...others.map((one) => one.kept.bytes)]);
+      keepWhole(file, Buffer.concat([encodeLook(look, key), ...others.map((one) => one.kept.bytes)]));
       fresh.clear();
     },
   };
@@ -57,16 +55,4 @@ export function rememberVerdicts(given: {
 
 function toVerdict(kept: string | number): Verdict {
   return typeof kept === 'number' ? { holds: true, reads: kept } : { holds: false, reason: kept };
-}
-
-function writeWhole(file: string, parts: readonly Uint8Array[]): void {
-  const staged = `${file}.${randomBytes(6).toString('hex')}`;
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  try {
-    writeFileSync(staged, Buffer.concat(parts), { mode: 0o600, flag: 'wx' });
-    renameSync(staged, file);
-  } catch (error) {
-    rmSync(staged, { force: true });
-    throw error;
-  }
 }

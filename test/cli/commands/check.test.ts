@@ -14,6 +14,15 @@ describe('layer check', () => {
     expect(await layerIn(root, 'check')).toEqual({ code: 0, out: '2 Layerfiles: nothing wrong\n', error: '' });
   });
 
+  test('paths that lead nowhere are no Layerfiles', async () => {
+    const root = scratch({ Layerfile: good, loop: { link: 'loop' }, file: '' });
+    for (const path of ['file/Layerfile', 'Layerfile/below', 'loop', 'loop/Layerfile', `${'long'.repeat(100)}/web`]) {
+      const { code, out, error } = await layerIn(root, 'check', path);
+      expect({ path, code, error }).toEqual({ path, code: 64, error: '' });
+      expect(out).toMatch(/^error\[file\/no-such-layerfile\]: /);
+    }
+  });
+
   test('shows what is wrong where it stands, and ends with 2', async () => {
     const root = scratch({ 'web/Layerfile': wrong });
     const { code, out, error } = await layerIn(root, 'check');

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { pressInstance, splitInstance } from '../../../src/runner/key.ts';
@@ -39,6 +39,19 @@ it('measures what snapshots hold, and takes away what is chosen but not that it 
   const [left] = await store.candidates(gone.instance.key);
   expect(left).toMatchObject({ data: null, notKept: 'layer prune removed it' });
   expect(await store.holdings()).toMatchObject({ held: [], rows: 1 });
+});
+
+it('measures and takes away what somebody has put in the place of its own', async () => {
+  const directory = scratch({ 'stats/loop': { link: 'loop' }, 'stats/ab/file': 'x', blobs: { link: 'nowhere' } });
+  await using store = openLocalStore(directory, user);
+  await kept(store);
+  symlinkSync('mirrors', join(directory, 'mirrors'));
+  const holdings = await store.holdings();
+  expect(holdings.sides.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(['blobs', 'stats/ab', 'stats/loop', `v${formatVersion}/layers`]),
+  );
+  await store.remove(everything(holdings).removal);
+  expect(readdirSync(join(directory, 'stats'))).toEqual([]);
 });
 
 it('says which snapshots may hold a secret', async () => {

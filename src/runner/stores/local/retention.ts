@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, type Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { secretsOf, type KeyPart } from '../../key.ts';
@@ -244,7 +244,7 @@ function leadingBytes(used: readonly string[], root: string): number {
   for (const path of used) leading.delete(path);
   return [...leading, 'layers']
     .filter((path, index, all) => all.indexOf(path) === index)
-    .reduce((sum, path) => sum + (lstatSync(join(root, path), { throwIfNoEntry: false })?.blocks ?? 0) * 512, 0);
+    .reduce((sum, path) => sum + (statOf(join(root, path))?.blocks ?? 0) * 512, 0);
 }
 
 /** Digests that a name stands for: the others can no longer be found by any run. */
@@ -320,11 +320,14 @@ function names(directory: string): readonly string[] {
 
 /** When a directory or what lies directly in it was changed last, milliseconds since 1970; 0 where nothing is. */
 function touchedAt(path: string): number {
-  const at = (one: string): number => statSync(one, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return Math.max(
-    at(path),
-    ...(statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? names(path) : []).map((name) =>
-      at(join(path, name)),
-    ),
-  );
+  return Math.max(0, ...[path, ...names(path).map((name) => join(path, name))].map((one) => statOf(one)?.mtimeMs ?? 0));
+}
+
+function statOf(path: string): Stats | null {
+  try {
+    return lstatSync(path);
+  } catch {
+    // Also where something above is no directory any more.
+    return null;
+  }
 }

@@ -36,6 +36,14 @@ sub mask {
     elsif (-e $full) { mountAt("$root/dev/null", $full, '', MS_BIND, '') }
 }
 
+# What the machine has of its own goes over what lies there, which a step or a COPY may have made into anything.
+sub needs {
+    my ($root, $path, $kind) = @_;
+    my @found = lstat "$root$path";
+    my $is = !@found ? 'missing' : -l _ ? 'a link' : -d _ ? 'a directory' : -f _ ? 'a file' : 'a special file';
+    die "$path is $is, and the machine needs $kind there for its own; leave it as it was\n" if $is ne $kind;
+}
+
 # Mounts the overlay and makes it the root of a new inner mount namespace. Layers are named by descriptors, relative to /proc/self/fd: short
 # enough for 500 of them in the page that mount(2) reads, still right after a layer's directory was renamed, and nothing of the host's paths
 # shows in the machine's mountinfo.
@@ -53,6 +61,8 @@ sub newRoot {
     check('unshare', call('unshare', CLONE_NEWNS));
     my $done = eval {
         mountAt('none', '/', '', MS_REC | MS_PRIVATE, '');
+        needs($root, $_, 'a directory') for qw(/proc /sys /dev /dev/shm);
+        needs($root, $_, 'a file') for qw(/etc/resolv.conf /etc/hosts /etc/hostname);
         mountAt('proc', "$root/proc", 'proc', MS_NOSUID | MS_NODEV | MS_NOEXEC, '');
         mountAt('sysfs', "$root/sys", 'sysfs', MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, '');
         mountDevices($root);
