@@ -4,7 +4,8 @@ import { stepName } from './names.ts';
 import type { Position } from './position.ts';
 import { session } from './session.ts';
 import type { Claims } from './sharing.ts';
-import { passed, skippedByCondition } from './steer.ts';
+import { passed, skippedByCondition, steer } from './steer.ts';
+import type { StepKey } from './store.ts';
 import { isFarther, retireForced, walk, type Walked } from './walk.ts';
 
 /** How far a runner came. `stale`: it only looked, and there is work. */
@@ -26,19 +27,27 @@ export interface Beginning {
 export async function runTo(stop: number, beginning: Beginning): Promise<RunnerEnd> {
   const { context } = beginning;
   const claims = context.sharing.claims();
+  const splitClaims = context.sharing.claims();
+  let from = beginning;
   try {
     for (;;) {
-      const skipped = await skip(stop, beginning);
+      const skipped = await skip(stop, from);
       const key = skipped.stop.kind === 'miss' && context.mode.kind === 'work' ? skipped.stop.key : null;
-      const others = key === null ? null : context.sharing.underWay(key);
-      if (others === null) {
+      const lost = key === null ? null : lostSplit(skipped.trail, { stop, context });
+      const keys = [key, lost?.key ?? null].filter((one) => one !== null);
+      const [others] = keys.flatMap((one) => context.sharing.underWay(one) ?? []);
+      if (others === undefined) {
         if (key !== null) claims.take(key);
-        return await goOn(stop, { skipped, context, claims });
+        if (lost !== null) splitClaims.take(lost.key);
+        return await goOn(stop, { skipped, context, claims, splitClaims });
       }
       await others;
+      // What another copy did again has new results: all copies go on from those.
+      if (lost !== null) from = { ...from, elsewhere: true };
     }
   } finally {
     claims.release();
+    splitClaims.release();
   }
 }
 
@@ -56,9 +65,11 @@ interface Going {
   readonly skipped: Walked;
   readonly context: RunContext;
   readonly claims: Claims;
+  /** Held until a SPLIT that was lost has been come to again. */
+  readonly splitClaims: Claims;
 }
 
-async function goOn(stop: number, { skipped, context, claims }: Going): Promise<RunnerEnd> {
+async function goOn(stop: number, { skipped, context, claims, splitClaims }: Going): Promise<RunnerEnd> {
   if (skipped.stop.kind === 'end') {
     await report(skipped, skipped.trail.length, context);
     return { kind: 'done', trail: skipped.trail, ran: false };
@@ -68,10 +79,10 @@ async function goOn(stop: number, { skipped, context, claims }: Going): Promise<
     await report(skipped, skipped.trail.length, context);
     return { kind: 'cancelled', why: skipped.stop.why };
   }
-  return workOn(stop, { skipped, context, claims });
+  return workOn(stop, { skipped, context, claims, splitClaims });
 }
 
-async function workOn(stop: number, { skipped, context, claims }: Going): Promise<RunnerEnd> {
+async function workOn(stop: number, { skipped, context, claims, splitClaims }: Going): Promise<RunnerEnd> {
   const [root] = skipped.trail;
   if (skipped.stop.kind === 'miss' && root && last(skipped.trail).next >= context.forced.from)
     await retireForced(root, context);
@@ -92,19 +103,30 @@ async function workOn(stop: number, { skipped, context, claims }: Going): Promis
   }
   unkeptReasons(trail, { resume, reasons });
   let wakes = false;
+  let split = lostSplit(trail, { stop, context })?.index ?? null;
   for (;;) {
     const end = await session({
       trail: trail.slice(0, resume + 1),
       context,
       claims,
-      stop,
+      stop: split ?? stop,
       wakes,
       reason: (index) => reasons.get(index) ?? null,
     });
     wakes = end.kind === 'button' && end.hibernated;
     switch (end.kind) {
-      case 'done':
-        return { kind: 'done', trail: end.trail, ran: true };
+      case 'done': {
+        const at = context.chain.steps[last(end.trail).next];
+        if (split === null || at?.index !== split) return { kind: 'done', trail: end.trail, ran: true };
+        const steered = steer(at, last(end.trail), context);
+        if (steered.kind !== 'on') throw new Error('a SPLIT leads on');
+        trail = [...end.trail, steered.position];
+        resume = deepest(trail, Infinity);
+        split = null;
+        splitClaims.release();
+        unkeptReasons(trail, { resume, reasons });
+        break;
+      }
       case 'again':
         if (end.note !== null)
           context.emit({ kind: 'note', runner: context.runner, level: 'warning', message: end.note });
@@ -158,6 +180,21 @@ function deepest(trail: readonly Position[], before: number): number {
   const index = trail.findLastIndex((one) => one.data !== null && one.next <= before);
   if (index < 0) throw new Error('the root always has data');
   return index;
+}
+
+/**
+ * The SPLIT that a copy has to come to again, because what had been kept there is gone: one copy does, and each goes on from there in a machine of its own, as
+ * after every SPLIT, for a machine has its copy's name. Null where none is, or where nothing could be kept there in this very run.
+ */
+function lostSplit(
+  trail: readonly Position[],
+  { stop, context }: { readonly stop: number; readonly context: RunContext },
+): { readonly index: number; readonly key: StepKey } | null {
+  const from = trail[deepest(trail, Infinity)]?.next ?? 0;
+  const split = context.chain.steps.find(({ step, index }) => step.kind === 'split' && index > from && index < stop);
+  if (split === undefined) return null;
+  const before = trail.findLast(({ next }) => next <= split.index);
+  return before?.found === true ? { index: split.index, key: `to ${before.instance}` as StepKey } : null;
 }
 
 /** Steps that hold but must run again, because nothing after them was kept. */

@@ -318,6 +318,22 @@ describe('copies of a SPLIT', () => {
     expect((await world.run({ jobs: 3 })).most).toBe(3);
   });
 
+  test('have their own machines also where nothing is left of what was kept before it', async () => {
+    const before = 'FROM vm/debian:12\nRUN write /a 1\nRUN write /b 2\nSPLIT 2\nRUN wait 3\n';
+    const world = new FakeWorld({ Layerfile: before });
+    await world.run({ jobs: 1 });
+    const layers = readdirSync(join(world.directory, 'store'), { recursive: true, encoding: 'utf8' });
+    for (const path of layers.filter((one) => /layers\/\w+$/.test(one)))
+      rmSync(join(world.directory, 'store', path), { recursive: true });
+    world.edit({ Layerfile: before.replace('wait 3', 'wait 4') });
+    const seen: string[] = [];
+    const tell = (command: string, hostname: string) => void seen.push(`${hostname}: ${command}`);
+    expect(await world.run({ jobs: 2, before: tell })).toMatchObject({ outcome: 'passed' });
+    expect(seen.filter((one) => one.endsWith('wait 4')).sort()).toEqual(['machine-1: wait 4', 'machine-2: wait 4']);
+    expect(seen.filter((one) => !one.endsWith('wait 4'))).toEqual(['machine: write /a 1', 'machine: write /b 2']);
+    expect((await world.run()).ran).toEqual([]);
+  });
+
   test('each have their child', async () => {
     const world = new FakeWorld({ ...files, 'child/Layerfile': 'FROM /Layerfile\nRUN true\n' });
     expect((await world.run()).ran.filter((command) => command === 'true')).toHaveLength(3);
