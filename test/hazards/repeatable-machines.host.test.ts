@@ -7,5 +7,5 @@ const names = ['repeatable-after-a-revert', 'repeatable-and-a-tool-that-trusts-t
 play(
   'steps that go on from what they left, on virtual machines',
   language.filter(({ name }) => names.includes(name)),
-  { args: ['--driver=vm'] },
+  'vm',
 );

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { openWorkshop } from '../support/workshop.ts';
+import { driverAsked, openWorkshop } from '../support/workshop.ts';
 
+const driver = driverAsked();
 const canary = 'canary-7f3e91c4';
 const pin = '4711';
 
@@ -45,7 +46,7 @@ const layerfile = (...more: readonly string[]): string =>
   ].join('\n');
 
 it('S10 S13 no secret is in what a store keeps or a run says, in whatever form ENV made of it', async () => {
-  using workshop = openWorkshop();
+  using workshop = openWorkshop(undefined, driver);
   const options = { args: ['--secret=TOKEN', '--secret=PIN'], env: { TOKEN: canary, PIN: pin } };
   workshop.put({ 'x/Layerfile': layerfile(), 'x/f': 'one\n' });
   const first = await workshop.run(options);
@@ -64,7 +65,7 @@ it('S10 S13 no secret is in what a store keeps or a run says, in whatever form E
 });
 
 it('S10 a secret that would stand in a path, a name or a destination is refused, and said nowhere', async () => {
-  using workshop = openWorkshop();
+  using workshop = openWorkshop(undefined, driver);
   const steps = ['WORKDIR /srv/$TOKEN', 'COPY f /srv/$HEADER/', 'USER $PART', 'CACHE /c/$TOKEN', 'SETUP FILE $BASIC'];
   for (const [index, step] of steps.entries())
     workshop.put({ [`x${index}/Layerfile`]: layerfile(step), [`x${index}/f`]: 'one\n' });

@@ -1,29 +1,26 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, afterAll } from 'vitest';
-import { openWorkshop, type Report, type Workshop } from '../support/workshop.ts';
+import { openWorkshop, type Report, type Workshop, type WorkshopDriver } from '../support/workshop.ts';
 import type { Edit, Scenario } from './scenario.ts';
 
 /** Plays scenarios side by side in one repository and one store, a process for all their nth edits, and tests each of them. */
-export function play(
-  title: string,
-  scenarios: readonly Scenario[],
-  run: { readonly args: readonly string[] } = { args: [] },
-): void {
+export function play(title: string, table: readonly Scenario[], driver: WorkshopDriver): void {
+  const scenarios = driver === 'vm' ? table.map(onVirtualMachines) : table;
   describe(title, { timeout: 400_000 }, () => {
     const reports: Report[] = [];
     let workshop: Workshop | null = null;
     beforeAll(async () => {
-      workshop = openWorkshop();
+      workshop = openWorkshop(undefined, driver);
       for (const scenario of scenarios) setUp(workshop, scenario);
-      reports.push(await workshop.run(run));
+      reports.push(await workshop.run());
       const rounds = Math.max(...scenarios.map((one) => one.edits.length));
       for (let round = 0; round < rounds; round++) {
         for (const { name, edits } of scenarios) {
           const edit = edits[round];
           if (edit) apply(workshop, name, edit);
         }
-        reports.push(await workshop.run(run));
+        reports.push(await workshop.run());
       }
     }, 900_000);
     afterAll(() => workshop?.[Symbol.dispose]());
@@ -48,6 +45,20 @@ export function play(
       });
     }
   });
+}
+
+/** The story as virtual machines must play it. */
+export function onVirtualMachines(scenario: Scenario): Scenario {
+  const { withMemory } = scenario;
+  const told = withMemory === undefined ? scenario : { ...scenario, ...withMemory.expect };
+  return {
+    ...told,
+    edits: told.edits.map(({ put, shell, ...edit }) => ({
+      ...(put === undefined ? {} : { put }),
+      ...(shell === undefined ? {} : { shell }),
+      ...(edit.withMemory === undefined ? edit : edit.withMemory.expect),
+    })),
+  };
 }
 
 function setUp(workshop: Workshop, { name, files, steps }: Scenario): void {
@@ -96,5 +107,6 @@ function expectEdit(
   if (edit.because instanceof RegExp) expect(first?.reason).toMatch(edit.because);
   else if (edit.because !== undefined) expect(first?.reason).toBe(edit.because.replaceAll('{}', name));
   if (edit.prints !== undefined) expect(runner?.ran.at(-1)?.output).toBe(edit.prints);
+  if (edit.reads !== undefined) expect(runner?.ran.at(-1)?.reads).toBe(edit.reads);
   expect(runner?.outcome).toBe(edit.ends ?? 'succeeded');
 }

@@ -2,13 +2,14 @@ import { chmodSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { descendants } from '../faults/leftovers.ts';
-import { openWorkshop } from '../support/workshop.ts';
+import { driverAsked, openWorkshop } from '../support/workshop.ts';
 
+const driver = driverAsked();
 const layerfile = 'FROM vm/debian:12\nCOPY . /w\nRUN cat /w/f\n';
 
 it('H57: two repositories with equal Layerfiles share a store and nothing else', async () => {
-  using one = openWorkshop();
-  using other = openWorkshop();
+  using one = openWorkshop(undefined, driver);
+  using other = openWorkshop(undefined, driver);
   for (const workshop of [one, other]) workshop.put({ 'x/Layerfile': layerfile, 'x/f': 'same\n' });
   expect((await one.run()).runners.get('x')?.ran.map(({ output }) => output)).toEqual(['', 'same\n']);
   expect((await other.run({ store: one.store })).runners.get('x')?.skipped).toEqual([]);
@@ -17,7 +18,7 @@ it('H57: two repositories with equal Layerfiles share a store and nothing else',
 });
 
 it('H42: two runs at once that make the same leave one working store', async () => {
-  using workshop = openWorkshop();
+  using workshop = openWorkshop(undefined, driver);
   workshop.put({ 'x/Layerfile': layerfile, 'x/f': 'one\n' });
   const both = await Promise.all([workshop.run(), workshop.run()]);
   expect(both.map(({ status, stderr }) => [status, stderr])).toEqual([
@@ -29,6 +30,7 @@ it('H42: two runs at once that make the same leave one working store', async () 
   expect((await workshop.run()).runners.get('x')?.ran.map(({ output }) => output)).toEqual(['two\n']);
 });
 
+// The server of a virtual machine's views is this process: there is none to be killed.
 it('H03: a step whose reads could not all be recorded is not kept', async () => {
   using workshop = openWorkshop();
   workshop.put({
@@ -54,7 +56,7 @@ it('H03: a step whose reads could not all be recorded is not kept', async () => 
 });
 
 it('S05 a kept state that is gone is a miss, and nobody but its owner enters a store', async () => {
-  using workshop = openWorkshop();
+  using workshop = openWorkshop(undefined, driver);
   workshop.put({
     'x/Layerfile': layerfile.replace('RUN ', 'RUN echo kept > /kept\nRUN cat /kept; '),
     'x/f': 'one\n',
@@ -76,7 +78,7 @@ it('S05 a kept state that is gone is a miss, and nobody but its owner enters a s
 });
 
 it('H35: a machine sees nothing of who starts it', async () => {
-  using workshop = openWorkshop();
+  using workshop = openWorkshop(undefined, driver);
   workshop.put({ 'x/Layerfile': 'FROM vm/debian:12\nRUN env | sort | grep -v -e JOB_ID -e EXPOSE; umask; id\n' });
   const first = await workshop.run();
   const second = await workshop.run({

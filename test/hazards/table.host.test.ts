@@ -1,3 +1,4 @@
+import { driverAsked } from '../support/workshop.ts';
 import { attributes } from './scenarios/attributes.ts';
 import { language } from './scenarios/language.ts';
 import { machine } from './scenarios/machine.ts';
@@ -8,7 +9,7 @@ import { writes } from './scenarios/writes.ts';
 import { play } from './stage.ts';
 
 /** LAYER_DRIVER=vm plays all of them on virtual machines, which takes long under emulation. */
-const on = { args: [`--driver=${process.env['LAYER_DRIVER'] ?? 'sandbox'}`] };
+const on = driverAsked();
 
 play('names', names, on);
 play('reads', reads, on);

@@ -94,8 +94,23 @@ export interface RunOptions {
   readonly jobs?: number;
 }
 
+/** What machines run on. On virtual machines a state is kept after each step, as the sandbox keeps one: so steps can be told apart. */
+export type WorkshopDriver = 'sandbox' | 'vm';
+
+const driverEnv: Readonly<Record<WorkshopDriver, Readonly<Record<string, string>>>> = {
+  sandbox: { LAYER_DRIVER: 'sandbox' },
+  vm: { LAYER_DRIVER: 'vm', LAYER_SNAPSHOT_AFTER: '0' },
+};
+
+/** The driver that LAYER_DRIVER names, for suites that can be played on each; the sandbox by default. */
+export function driverAsked(): WorkshopDriver {
+  const named = process.env['LAYER_DRIVER'] ?? 'sandbox';
+  if (named !== 'sandbox' && named !== 'vm') throw new Error(`LAYER_DRIVER is ${named}: there is sandbox, and vm`);
+  return named;
+}
+
 /** `where`: a directory to make it in; the temporary one by default. */
-export function openWorkshop(where: string = tmpdir()): Workshop {
+export function openWorkshop(where: string = tmpdir(), driver: WorkshopDriver = 'sandbox'): Workshop {
   const directory = realpathSync(mkdtempSync(join(where, 'layer-proof-')));
   const repository = join(directory, 'repo');
   const store = join(directory, 'store');
@@ -111,7 +126,7 @@ export function openWorkshop(where: string = tmpdir()): Workshop {
         HOME: directory,
         LAYER_STORE: options.store ?? store,
         LAYER_BASES: testBases,
-        LAYER_DRIVER: 'sandbox',
+        ...driverEnv[driver],
         LAYER_DEBUG: '1',
         GIT_CONFIG_GLOBAL: '/dev/null',
         ...env,

@@ -310,6 +310,10 @@ export const language: readonly Scenario[] = [
         reruns: 'RUN (while',
         because: /nothing was kept after it: .*RUN BACKGROUND/,
         prints: 'up\ntwo\n',
+        withMemory: {
+          since: 'a process that a step has left lives on in what is kept',
+          expect: { reruns: 'RUN rm', because: '{}/client changed', prints: 'up\ntwo\n' },
+        },
       },
     ],
   },

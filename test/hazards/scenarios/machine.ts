@@ -15,6 +15,10 @@ export const machine: readonly Scenario[] = [
         reruns: 'RUN echo here',
         because: /nothing was kept after it: \/dev\/made/,
         prints: 'two\nhere\n',
+        withMemory: {
+          since: 'what lies in /dev is in the memory of the machine',
+          expect: { reruns: 'RUN cat /w/f', because: '{}/f changed', prints: 'two\nhere\n' },
+        },
       },
     ],
   },
@@ -31,6 +35,10 @@ export const machine: readonly Scenario[] = [
         reruns: 'RUN echo',
         because: /nothing was kept after it: \/etc\/hosts/,
         prints: 'two\n127.0.0.1 made\n',
+        withMemory: {
+          since: '/etc/hosts is a file of its disk as any other',
+          expect: { reruns: 'RUN cat /w/f', because: '{}/f changed', prints: 'two\n127.0.0.1 made\n' },
+        },
       },
     ],
   },

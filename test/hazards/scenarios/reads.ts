@@ -1,5 +1,5 @@
 import { compileReader } from '../readers/build.ts';
-import type { Scenario } from '../scenario.ts';
+import { livesOn, ownMount, type Scenario, type WithMemory } from '../scenario.ts';
 
 function python(...lines: readonly string[]): string {
   return `RUN python3 -c '${lines.join('; ')}'`;
@@ -8,20 +8,31 @@ function python(...lines: readonly string[]): string {
 /** A file is read in some way; editing it must rerun, editing its neighbour must not. */
 function reader(
   name: string,
-  { rows, steps, more = {} }: Pick<Scenario, 'rows' | 'steps'> & { readonly more?: Scenario['files'] },
+  {
+    rows,
+    steps,
+    more = {},
+    withMemory,
+  }: Pick<Scenario, 'rows' | 'steps'> & {
+    readonly more?: Scenario['files'];
+    readonly withMemory?: WithMemory<Scenario['steps']>;
+  },
 ): Scenario {
+  const edits: Scenario['edits'] = [
+    { put: { neighbour: '2', 'another/new': '' }, reruns: null },
+    { put: { input: 'two\n' }, reruns: 'RUN', because: '{}/input changed', prints: 'two\n' },
+    { put: { neighbour: '3' }, reruns: null },
+    { shell: 'touch input', reruns: null },
+  ];
+  const prints = 'one\n';
   return {
     rows,
     name,
     steps,
     files: { input: 'one\n', neighbour: '1', ...more },
-    prints: 'one\n',
-    edits: [
-      { put: { neighbour: '2', 'another/new': '' }, reruns: null },
-      { put: { input: 'two\n' }, reruns: 'RUN', because: '{}/input changed', prints: 'two\n' },
-      { put: { neighbour: '3' }, reruns: null },
-      { shell: 'touch input', reruns: null },
-    ],
+    prints,
+    edits,
+    ...(withMemory && { withMemory: { since: withMemory.since, expect: { steps: withMemory.expect, prints, edits } } }),
   };
 }
 
@@ -77,6 +88,20 @@ export const reads: readonly Scenario[] = [
         'print(open("/tmp/g").read(), end="")',
       ),
     ],
+    withMemory: {
+      since: ownMount,
+      expect: [
+        python(
+          'import os, shutil',
+          'f = os.open("/w/input", os.O_RDWR)',
+          'g = os.open("/tmp/g", os.O_RDWR | os.O_CREAT)',
+          'exec("try: os.copy_file_range(f, g, 99)\\nexcept OSError as e: assert e.errno == 18\\nelse: assert False")',
+          'h = os.open("/w/h", os.O_RDWR | os.O_CREAT)',
+          'n = os.copy_file_range(f, h, 99)',
+          'print(open("/w/h").read(), end="")',
+        ),
+      ],
+    },
   }),
   reader('splice', {
     rows: ['H05'],
@@ -169,7 +194,16 @@ export const reads: readonly Scenario[] = [
     prints: 'one\n',
     edits: [
       { put: { unread: 'x' }, reruns: null },
-      { put: { page: 'two\n' }, reruns: 'RUN BACKGROUND', because: 'no snapshot was kept after it', prints: 'two\n' },
+      {
+        put: { page: 'two\n' },
+        reruns: 'RUN BACKGROUND',
+        because: 'no snapshot was kept after it',
+        prints: 'two\n',
+        withMemory: {
+          since: livesOn,
+          expect: { reruns: 'RUN touch', because: '{}/page changed', prints: 'two\n' },
+        },
+      },
     ],
   },
   {
@@ -183,7 +217,16 @@ export const reads: readonly Scenario[] = [
     prints: 'one\n',
     edits: [
       { put: { unread: 'x' }, reruns: null },
-      { put: { page: 'two\n' }, reruns: 'RUN BACKGROUND', because: 'no snapshot was kept after it', prints: 'two\n' },
+      {
+        put: { page: 'two\n' },
+        reruns: 'RUN BACKGROUND',
+        because: 'no snapshot was kept after it',
+        prints: 'two\n',
+        withMemory: {
+          since: livesOn,
+          expect: { reruns: 'RUN touch', because: '{}/page changed', prints: 'two\n' },
+        },
+      },
     ],
   },
   {

@@ -1,4 +1,4 @@
-import type { Scenario } from '../scenario.ts';
+import { livesOn, ownMount, type Scenario } from '../scenario.ts';
 
 /** What is known of each entry, kept in a CACHE and trusted while the inode's own times and size are what they were: as `rsync`, `tar -g` and backup tools do. */
 const keeper = (index: string, ...paths: readonly string[]): string =>
@@ -181,6 +181,31 @@ export const tools: readonly Scenario[] = [
       { put: { f: 'two\n' }, reruns: 'RUN ln', because: '{}/f changed', prints: 'two\ng\n' },
       { put: { g: 'h\n' }, reruns: 'RUN ln', because: '{}/g changed', prints: 'two\nh\n' },
     ],
+    withMemory: {
+      since: ownMount,
+      expect: {
+        steps: [
+          'RUN ln /w/f /tmp/f 2> /tmp/why || cp /w/f /tmp/f; cp -al /w/g /w/h',
+          'RUN cat /tmp/f /w/h; grep -o "Invalid cross-device link" /tmp/why',
+        ],
+        prints: 'one\ng\nInvalid cross-device link\n',
+        edits: [
+          { put: { other: 'x' }, reruns: null },
+          {
+            put: { f: 'two\n' },
+            reruns: 'RUN ln',
+            because: '{}/f changed',
+            prints: 'two\ng\nInvalid cross-device link\n',
+          },
+          {
+            put: { g: 'h\n' },
+            reruns: 'RUN ln',
+            because: '{}/g changed',
+            prints: 'two\nh\nInvalid cross-device link\n',
+          },
+        ],
+      },
+    },
   },
   {
     rows: ['H20'],
@@ -229,8 +254,24 @@ export const tools: readonly Scenario[] = [
     prints: 'page\none\n',
     edits: [
       { put: { unread: 'x' }, reruns: null },
-      { put: { 'd/page': 'two\n' }, reruns: 'RUN BACKGROUND', prints: 'page\ntwo\n' },
-      { put: { 'd/new': '' }, reruns: 'RUN BACKGROUND', prints: 'new\npage\ntwo\n' },
+      {
+        put: { 'd/page': 'two\n' },
+        reruns: 'RUN BACKGROUND',
+        prints: 'page\ntwo\n',
+        withMemory: {
+          since: livesOn,
+          expect: { reruns: 'RUN touch', because: '{}/d/page changed', prints: 'page\ntwo\n' },
+        },
+      },
+      {
+        put: { 'd/new': '' },
+        reruns: 'RUN BACKGROUND',
+        prints: 'new\npage\ntwo\n',
+        withMemory: {
+          since: livesOn,
+          expect: { reruns: 'RUN touch', because: '{}/d/ (listing) changed', prints: 'new\npage\ntwo\n' },
+        },
+      },
     ],
   },
   {
@@ -241,8 +282,24 @@ export const tools: readonly Scenario[] = [
     prints: 'one\n',
     edits: [
       { put: { unread: 'x' }, reruns: null },
-      { put: { g: 'h\n' }, reruns: 'RUN BACKGROUND', prints: 'one\n' },
-      { put: { f: 'two\n' }, reruns: 'RUN BACKGROUND', prints: 'two\n' },
+      {
+        put: { g: 'h\n' },
+        reruns: 'RUN BACKGROUND',
+        prints: 'one\n',
+        withMemory: {
+          since: 'it is mounted under the process as elsewhere, so that nobody has read it, and the process lives on',
+          expect: { reruns: null },
+        },
+      },
+      {
+        put: { f: 'two\n' },
+        reruns: 'RUN BACKGROUND',
+        prints: 'two\n',
+        withMemory: {
+          since: 'it is mounted under the process as elsewhere, and only the step that reads it has read it',
+          expect: { reruns: 'RUN cat', because: '{}/f changed', prints: 'two\n' },
+        },
+      },
     ],
   },
   {

@@ -27,6 +27,51 @@ export const writes: readonly Scenario[] = [
     ],
   },
   {
+    rows: ['H18'],
+    name: 'moved-to-another-place',
+    files: { f: 'one\n', 'd/e': 'e\n', g: 'g\n', other: '' },
+    steps: [
+      'RUN mv /w/f /tmp/f; mv /w/d /srv/d; cp -a --reflink=auto /w/g /var/g; install /w/g /opt/g; python3 -c "import shutil; shutil.move(\\"/w/g\\", \\"/mnt/g\\")"',
+      'RUN cat /tmp/f /srv/d/e /var/g /opt/g /mnt/g; for p in f d g; do test -e /w/$p || echo no $p; done',
+    ],
+    prints: 'one\ne\ng\ng\ng\nno f\nno d\nno g\n',
+    edits: [
+      { put: { other: 'x' }, reruns: null },
+      {
+        put: { 'd/e': 'f\n' },
+        reruns: 'RUN mv',
+        because: '{}/d/e changed',
+        prints: 'one\nf\ng\ng\ng\nno f\nno d\nno g\n',
+      },
+    ],
+  },
+  {
+    rows: ['H20'],
+    name: 'destination-taken-away',
+    files: { 'd/f': 'one\n', other: '' },
+    steps: ['COPY d /q', 'RUN rm -r /q && mkdir /q && echo made > /q/g', 'RUN ls /q'],
+    prints: 'g\n',
+    edits: [
+      { put: { other: 'x' }, reruns: null },
+      { put: { 'd/new': '' }, reruns: 'RUN rm', because: '{}/d/ (listing) changed', prints: 'g\n' },
+    ],
+    withMemory: {
+      since: 'a COPY is a mount of its own: what is in it can be taken away, not itself',
+      expect: {
+        steps: [
+          'COPY d /q',
+          'RUN rm -r /q 2> /tmp/why || grep -o "resource busy" /tmp/why; echo made > /q/g',
+          'RUN ls /q',
+        ],
+        prints: 'g\n',
+        edits: [
+          { put: { other: 'x' }, reruns: null },
+          { put: { 'd/new': '' }, reruns: 'RUN rm', because: '{}/d/ (listing) changed', prints: 'g\n' },
+        ],
+      },
+    },
+  },
+  {
     rows: ['H19'],
     name: 'written-before-read',
     files: { generated: 'old\n', input: '1' },
