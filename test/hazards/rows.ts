@@ -29,6 +29,45 @@ export const elsewhere: Readonly<Record<string, Place>> = {
   H57: { test: 'test/hazards/stores.host.test.ts' },
 };
 
+/**
+ * Scenarios of the table that are always played on virtual machines too, beside those of what a restored kernel knows: of each row at least one edit that
+ * must rerun and one that must not, and whatever comes to something else there.
+ */
+export const onMachines: readonly string[] = [
+  'static-program',
+  'io-uring',
+  'copy-file-range',
+  'descriptor-carried-along',
+  'reads-everything',
+  'absent-file',
+  'not-a-directory',
+  'kind-of-what-is-copied-scandir',
+  'unsorted-order',
+  'size-only',
+  'same-size-same-mtime',
+  'times-and-inodes',
+  'link-retargeted',
+  'destination-through-a-link-of-the-repository',
+  'moved-to-another-place',
+  'deleted-then-tested',
+  'destination-taken-away',
+  'hard-links-of-what-is-copied',
+  'copied-under-a-process',
+  'tree-after-a-swap',
+  'two-processes-race',
+  'variable-without-build-env',
+  'time-and-chance',
+  'devices-made-by-a-step',
+  'hosts-edited-by-a-step',
+  'setup-file',
+  'cache-of-a-file-in-a-new-directory',
+  'cache-and-byte-code',
+  'repeatable-after-a-revert',
+  'comments-and-blanks',
+  'process-left-running',
+  'source-known-to-the-machine-only',
+];
+
 function numbers(from: number, to: number): readonly string[] {
   return Array.from({ length: to - from + 1 }, (_, index) => `H${String(from + index).padStart(2, '0')}`);
 }

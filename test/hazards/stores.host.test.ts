@@ -71,6 +71,8 @@ it('S05 a kept state that is gone is a miss, and nobody but its owner enters a s
   chmodSync(root, 0o777);
   const { runners } = await workshop.run();
   expect(runners.get('x')?.ran.map(({ title, output }) => `${title}: ${output}`)).toEqual([
+    // What a COPY adds to a machine that is kept with its memory lies among what is gone.
+    ...(driver === 'vm' ? ['COPY . /w: '] : []),
     'RUN echo kept > /kept: ',
     'RUN cat /kept; cat /w/f: kept\ntwo\n',
   ]);

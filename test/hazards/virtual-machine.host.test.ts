@@ -212,12 +212,12 @@ describe('a machine that is kept with its memory', { timeout: 400_000 }, () => {
 
   it('H45 is what it was when it was kept, whatever its source writes into its memory afterwards', async () => {
     const machine = await stage.boot([]);
-    await shell(machine, 'head -c 20000000 /dev/zero | tr "\\0" a > /dev/shm/text');
+    await shell(machine, 'head -c 4000000 /dev/zero | tr "\\0" a > /dev/shm/text');
     const stack = await keep(machine);
     const fork = await stage.boot(stack);
-    await shell(machine, 'head -c 20000000 /dev/zero | tr "\\0" b > /dev/shm/text');
-    expect(await shell(fork, 'tr -d a < /dev/shm/text | wc -c; wc -c < /dev/shm/text')).toBe('0\n20000000\n');
-    await shell(fork, 'head -c 20000000 /dev/zero | tr "\\0" c > /dev/shm/text');
+    await shell(machine, 'head -c 4000000 /dev/zero | tr "\\0" b > /dev/shm/text');
+    expect(await shell(fork, 'tr -d a < /dev/shm/text | wc -c; wc -c < /dev/shm/text')).toBe('0\n4000000\n');
+    await shell(fork, 'head -c 4000000 /dev/zero | tr "\\0" c > /dev/shm/text');
     expect(await shell(machine, 'tr -d b < /dev/shm/text | wc -c')).toBe('0\n');
     const another = await stage.boot(stack);
     expect(await shell(another, 'tr -d a < /dev/shm/text | wc -c')).toBe('0\n');
@@ -238,7 +238,7 @@ describe('a machine that is kept with its memory', { timeout: 400_000 }, () => {
       .filter((path) => path.endsWith('forked/image'))
       .map((path) => join(stage.directory, path));
     expect(processesThatMap(flat)).toBe(2);
-    for (const fork of forks) await shell(fork, 'head -c 30000000 /dev/urandom > /dev/shm/x; cp /dev/shm/x /root/x');
+    for (const fork of forks) await shell(fork, 'head -c 3000000 /dev/urandom > /dev/shm/x; cp /dev/shm/x /root/x');
     for (const fork of forks) await keep(fork);
     await stage.endAll();
     expect(shared.map(digest)).toEqual(before);
@@ -248,25 +248,13 @@ describe('a machine that is kept with its memory', { timeout: 400_000 }, () => {
     expect(stage.warnings.at(-1)).toContain('written to');
     expect(existsSync(flat)).toBe(false);
     await stage.endAll();
-    for (const name of readdirSync(top.directory)) {
-      const path = join(top.directory, name);
-      const whole = readFileSync(path);
-      if (whole.length === 0) continue;
-      const flipped = Buffer.from(whole);
-      flipped[whole.length >> 1] = (flipped[whole.length >> 1] ?? 0) ^ 1;
-      for (const wrong of [flipped, whole.subarray(0, -1)]) {
-        rmSync(path);
-        writeFileSync(path, wrong, { mode: 0o600 });
-        await expect(stage.boot(stack), `${name}, ${wrong.length} of ${whole.length} bytes`).rejects.toThrow(
-          StateUnusable,
-        );
-      }
-      rmSync(path);
-      writeFileSync(path, whole, { mode: 0o600 });
-    }
-    const again = await stage.boot(stack);
-    expect(await shell(again, 'cat /f')).toBe('1\n');
-    await stage.endAll();
+    // Every file of a state, damaged in each way: test/runner/drivers/vm/faults.host.test.ts.
+    const path = join(top.directory, 'memory');
+    const flipped = readFileSync(path);
+    flipped[flipped.length >> 1] = (flipped[flipped.length >> 1] ?? 0) ^ 1;
+    rmSync(path);
+    writeFileSync(path, flipped, { mode: 0o600 });
+    await expect(stage.boot(stack)).rejects.toThrow(StateUnusable);
   });
 
   it('H36 is refused by another QEMU, processor or kernel than the one that saved it', async () => {

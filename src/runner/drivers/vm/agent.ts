@@ -54,6 +54,8 @@ export interface AgentState {
   readonly jobs: readonly JobState[];
   readonly views: ViewMounts;
   readonly desk: DeskState | null;
+  /** What the machine was called last; absent where nothing has run in it. */
+  readonly named?: string;
 }
 
 /** A machine, by the agent in its guest: what is to be done there is decided here, and the agent does it call by call. */
@@ -67,11 +69,12 @@ export class GuestAgent {
   readonly #init: number;
   readonly #jobs: Jobs;
   #views: ViewMounts;
+  #named: string | null;
   #lost: string | null = null;
 
   private constructor(
     parts: { readonly channel: Channel; readonly children: Children; readonly workers: Workers },
-    state: Pick<AgentState, 'init' | 'jobs' | 'views' | 'desk'>,
+    state: Pick<AgentState, 'init' | 'jobs' | 'views' | 'desk' | 'named'>,
   ) {
     const { channel, children, workers } = parts;
     this.#channel = channel;
@@ -79,6 +82,7 @@ export class GuestAgent {
     this.#workers = workers;
     this.#init = state.init;
     this.#views = state.views;
+    this.#named = state.named ?? null;
     this.gone = channel.gone;
     const desk = new Desk(workers, state.desk);
     this.#desk = desk;
@@ -136,6 +140,7 @@ export class GuestAgent {
       jobs: this.#jobs.state,
       views: this.#views,
       desk: this.#desk.state,
+      ...(this.#named === null ? {} : { named: this.#named }),
     };
   }
 
@@ -212,7 +217,8 @@ export class GuestAgent {
    * machine where this fails.
    */
   async wake(given: Awakening): Promise<void> {
-    await awaken(this.#desk.session, { ...given, init: this.#init });
+    await awaken(this.#desk.session, { ...given, init: this.#init, named: this.#named });
+    this.#named = given.hostname;
   }
 
   // Files. Paths are bytes; a leading `/` is the machine's root, which no link leads out of.

@@ -4,6 +4,7 @@ import { MachineRefused } from '../../driver.ts';
 import type { Call } from './calls.ts';
 import { attempt, atWorkingDirectory as here, call, joined, open, pieceBytes } from './calls.ts';
 import { entriesOf } from './guest-stat.ts';
+import { ask } from './guest-processes.ts';
 import { newMounts } from './namespaces.ts';
 import type { Session } from './session.ts';
 
@@ -22,8 +23,14 @@ const addEntropy = 0x40085203;
 const reseed = 0x5207;
 const entropyBytes = 64;
 
-/** Sets clock, entropy (mixed in and the generator reseeded at once: only both together change what the next reader gets), names and ids. */
-export async function awaken(session: Session, given: Awakening & { readonly init: number }): Promise<void> {
+/**
+ * Sets clock, entropy (mixed in and the generator reseeded at once: only both together change what the next reader gets), names and ids. `named`: what it was
+ * called when it was saved; null where nothing has run in it. What a step has made of its names stays.
+ */
+export async function awaken(
+  session: Session,
+  given: Awakening & { readonly init: number; readonly named: string | null },
+): Promise<void> {
   if (given.entropy.length !== entropyBytes) throw new MachineRefused('64 bytes of entropy are needed');
   const pool = Buffer.alloc(8 + entropyBytes);
   pool.writeInt32LE(8 * entropyBytes, 0);
@@ -42,7 +49,10 @@ export async function awaken(session: Session, given: Awakening & { readonly ini
     attempt('unlinkat', here, '/disk/machine/var/lib/systemd/random-seed', 0),
   ];
   const looking = inMachine(given.init, lookForJournals);
-  const results = (await session.run(joined(own, identity(given), looking))).slice(-looking.length);
+  const { hostname, named } = given;
+  const naming =
+    named === null ? calledAt(hostname) : named === hostname ? [] : await renaming(session, named, hostname);
+  const results = (await session.run(joined(own, naming, idsOf(given), looking))).slice(-looking.length);
   const following = followJournals(
     journals.map((_, n) => results[5 + 3 * n]?.rooms[0] ?? Buffer.alloc(0)),
     given.machineId,
@@ -98,25 +108,45 @@ function followJournals(listed: readonly Buffer[], machineId: string): readonly 
 
 /** Gives the machine a name, an id, and a boot id, in files of the agent's that cover the machine's own. */
 export async function identify(session: Session, name: Name): Promise<void> {
-  await session.run(identity(name));
+  await session.run(joined(calledAt(name.hostname), idsOf(name)));
 }
 
-function identity({ hostname, machineId }: Name): readonly Call[] {
+function idsOf({ machineId }: Pick<Name, 'machineId'>): readonly Call[] {
+  return joined(sayingInEtc('boot_id', `${randomUUID()}\n`), sayingInEtc('machine-id', `${machineId}\n`));
+}
+
+function calledAt(hostname: string): readonly Call[] {
+  const hosts = `${hostLine(hostname)}\n::1 localhost\n`;
+  return joined(calledBy(hostname), sayingInEtc('hostname', `${hostname}\n`), sayingInEtc('hosts', hosts));
+}
+
+/** Another name for a machine in which steps have run: where it still has the one that it was given. */
+async function renaming(session: Session, from: string, to: string): Promise<readonly Call[]> {
+  const places = ['/proc/sys/kernel/hostname', '/etc/hostname', '/etc/hosts'];
+  const [called, written, hosts] = await Promise.all(places.map((path) => ask(session, path)));
+  const lines = hosts?.split('\n') ?? [];
+  return joined(
+    called === `${from}\n` ? calledBy(to) : [],
+    written === `${from}\n` ? sayingInEtc('hostname', `${to}\n`) : [],
+    lines.includes(hostLine(from))
+      ? sayingInEtc('hosts', lines.map((line) => (line === hostLine(from) ? hostLine(to) : line)).join('\n'))
+      : [],
+  );
+}
+
+function calledBy(hostname: string): readonly Call[] {
   const name = Buffer.from(hostname);
-  const files = {
-    hostname: `${hostname}\n`,
-    hosts: `127.0.0.1 localhost ${hostname}\n::1 localhost\n`,
-    boot_id: `${randomUUID()}\n`,
-    'machine-id': `${machineId}\n`,
-  };
-  const sayings = Object.entries(files).map(([file, text]) => sayingInEtc(file, text));
-  return joined([call('sethostname', name, name.length)], ...sayings);
+  return [call('sethostname', name, name.length)];
 }
 
-/** Writes a file of the agent's own that covers one of the machine's: what it says belongs to the guest, and lies in no layer. */
+function hostLine(hostname: string): string {
+  return `127.0.0.1 localhost ${hostname}`;
+}
+
+/** Writes a file of the agent's own that covers one of the machine's: what it says belongs to the guest, and lies in no layer. A character for each byte. */
 export function sayingInEtc(name: string, text: string): readonly Call[] {
   const file = { resultOf: 0 };
-  const bytes = Buffer.from(text);
+  const bytes = Buffer.from(text, 'latin1');
   return [
     call('openat', here, `/etc/${name}`, open.replace, 0o644),
     call('write', file, bytes, bytes.length),
