@@ -39,5 +39,5 @@ const kept: Scenario = {
 play(
   'CACHE, and what machines that go on with their memory know of directories',
   [kept, ...language.filter(({ name }) => names.includes(name))],
-  { args: ['--driver=vm'] },
+  'vm',
 );
