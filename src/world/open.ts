@@ -82,6 +82,8 @@ export async function openRun(given: {
   const env = host.environment;
   const root = realpathSync(given.root);
   const directory = storeDirectory(options.store, host);
+  if (directory === root)
+    return { failure: `the store ${directory} is the repository itself; give another place with --store` };
   const overrides = parseOverrides(options.env);
   if ('why' in overrides) return { problem: overrides.why };
   const git = createGit({ cwd: root, env });

@@ -26,6 +26,8 @@ const meanings: Readonly<Record<string, readonly [what: string, remedy: string]>
 export function refusal(problem: Error): string {
   const { code, syscall } = problem as NodeJS.ErrnoException;
   if (syscall === 'uv_cwd') return 'the directory that you are in is gone; change to another one';
+  const program = /^spawn(?:Sync)? (.*)$/.exec(syscall ?? '')?.[1];
+  if (code === 'ENOENT' && program !== undefined) return `${program} cannot be started; install it, or look at PATH`;
   const remedy = code === undefined ? undefined : meanings[code]?.[1];
   return remedy === undefined ? refusalReason(problem) : `${refusalReason(problem)}; ${remedy}`;
 }

@@ -154,6 +154,16 @@ describe('a store', () => {
     });
   });
 
+  test('is not the repository itself, whose files machines see', () => {
+    const { layer } = checkout(hello);
+    expect(layer(['run', '--store', '.'])).toEqual({
+      code: 3,
+      said: expect.stringMatching(
+        /^layer run: the store .* is the repository itself; give another place with --store\n$/,
+      ),
+    });
+  });
+
   test('serves two runs at once', () => {
     const { bash } = checkout({
       Layerfile: 'FROM vm/debian:12\nCOPY . .\nRUN sleep 1; cat input\nRUN echo end\n',

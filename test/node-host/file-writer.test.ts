@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -27,6 +28,22 @@ describe('write', () => {
     await fileWriter.write(join(root, 'link'), 'new');
     expect(lstatSync(join(root, 'link')).isSymbolicLink()).toBe(true);
     expect(readFileSync(join(root, 'a/real'), 'utf8')).toBe('new');
+  });
+
+  test('writes into what is no file, and leaves it what it is', async () => {
+    const root = scratch();
+    const pipe = join(root, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const reader = spawn('cat', [pipe], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const read = reader.stdout.setEncoding('utf8').reduce((all: string, piece: string) => all + piece, '');
+    await fileWriter.write(pipe, 'through a pipe');
+    expect(await read).toBe('through a pipe');
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    expect(readdirSync(root)).toEqual(['pipe']);
+  });
+
+  test('ends where no directory can be made', async () => {
+    await expect(fileWriter.write('/proc/nowhere/at/all', 'new')).rejects.toThrow('ENOENT');
   });
 
   test('leaves nothing behind where it fails', async () => {

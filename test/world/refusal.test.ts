@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -21,6 +22,9 @@ it('says what was refused, why, and what to do', () => {
   );
   expect(refused(read('loop'))).toBe(`${root}/loop: its links lead in a circle (ELOOP, open); remove the link`);
   expect(refused(read('directory'))).toBe('it is a directory (EISDIR, read); move that away');
+  expect(refused(() => void execFileSync('no-such-program'))).toBe(
+    'no-such-program cannot be started; install it, or look at PATH',
+  );
   expect(refused(() => renameSync(join(root, 'file'), join(root, 'directory')))).toBe(
     `${root}/directory: it is a directory (EISDIR, rename); move that away`,
   );
