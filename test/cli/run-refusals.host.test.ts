@@ -121,6 +121,15 @@ test('WAIT on a Layerfile that fails is cancelled, and has not failed', () => {
   expect(said).not.toMatch(/│ never|failed: web/);
 });
 
+test('what the machine has of its own cannot be something else', () => {
+  const { layer } = checkout({ Layerfile: 'FROM vm/debian:12\nCOPY d /etc/hostname\n', 'd/file': '' });
+  const { code, said } = layer(['run']);
+  expect(code).toBe(1);
+  expect(said).toContain(
+    '/etc/hostname is a directory, and the machine needs a file there for its own; leave it as it was',
+  );
+});
+
 describe('a store', () => {
   test('of another build, or damaged, is named with what to do; bases stay', () => {
     const { layer, store } = checkout(hello);
