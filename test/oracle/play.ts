@@ -100,7 +100,12 @@ async function playRound(workshop: Workshop, { trials, random, round }: Playing)
   }
   const twice = random.chance(0.1);
   if (twice) disturbed += 1;
-  const warm = await Promise.all((twice ? [0, 1] : [0]).map(() => workshop.run(options)));
+  // Each its own value, so that neither skips the probe that the other has run.
+  const warm = await Promise.all(
+    (twice ? [0, 1] : [0]).map((one) =>
+      workshop.run({ ...options, args: [...options.args, `--env=API_EXTRA=${round}.${one}`] }),
+    ),
+  );
   const [first] = warm;
   if (!first) throw new Error('one run at least');
   if (first.status === 2) throw new Error(`Layerfiles that are wrong, from ${trials[0]?.seed}: ${first.stderr}`);
