@@ -9,7 +9,15 @@ const entry = 'directories';
  */
 export function directorySeconds(tables: readonly MtimeTable[], nowMs: number): number {
   const shown = tables.flatMap((table) => table[entry]?.['']?.[1] ?? []).map(Number);
-  return 1 + Math.max(Math.floor(nowMs / 1000), ...shown);
+  return laterSeconds(Math.max(0, ...shown), nowMs);
+}
+
+/**
+ * What directories show where something was laid into them while the machine was at work (a volume, a COPY under processes), instead of `shown`: later than
+ * what steps have written, so that what was known of them before, in this machine too, is not trusted.
+ */
+export function laterSeconds(shown: number, nowMs: number): number {
+  return 1 + Math.max(Math.floor(nowMs / 1000), shown);
 }
 
 /**

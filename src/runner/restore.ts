@@ -5,7 +5,7 @@ import { StateUnusable, type Machine, type MachineSpec, type StackEntry } from '
 import { isWorking } from './instruction.ts';
 import type { Position } from './position.ts';
 import { startsAnew, type StartState } from './repeat.ts';
-import { directorySeconds, freshNs, withDirectorySeconds } from './directory-time.ts';
+import { directorySeconds, freshNs, laterSeconds, withDirectorySeconds } from './directory-time.ts';
 import type { MtimeTable } from './store.ts';
 import { mountedVolumes, renewVolumes, savedVolumes, tablesOf } from './volumes.ts';
 
@@ -31,6 +31,8 @@ export interface OpenMachine {
   readonly begin: StartState | null;
   /** The times that files show, by tree; null in plain mode. */
   mtimes: MtimeTable | null;
+  /** To be told when something was laid into directories that views may hold: since then they may show a later time (`laterSeconds`). */
+  readonly laid: () => void;
   /** Tells the machine of a tree that has become known since it was booted. */
   readonly learn: (tree: string) => Promise<void>;
 }
@@ -80,7 +82,7 @@ export async function openMachine(
   const ofVolumes = tablesOf(volumes);
   const ofState = [(start ?? from).data?.mtimes ?? []].flat();
   const before = [...ofState, ...ofVolumes];
-  const seconds = directorySeconds([...before, ...[from.data.mtimes ?? []].flat()], ports.clock.now());
+  let seconds = directorySeconds([...before, ...[from.data.mtimes ?? []].flat()], ports.clock.now());
   const madeMs = [...volumes, ...(start === null ? [] : [start.instance])].map((one) => one.createdAt);
   const startNs = freshNs(context.startNs, madeMs);
   const { inputs } = context.mode;
@@ -118,6 +120,10 @@ export async function openMachine(
       const opened: OpenMachine = {
         ...{ kind: 'open', machine, bench, aws, restartedAt: restarted.first, mtimes: manifests.mtimes },
         begin: start,
+        laid() {
+          seconds = laterSeconds(seconds, ports.clock.now());
+          if (opened.mtimes !== null) opened.mtimes = withDirectorySeconds(opened.mtimes, seconds);
+        },
         async learn(tree) {
           if (manifests.files[tree] !== undefined) return;
           const now = await read();

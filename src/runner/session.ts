@@ -229,6 +229,7 @@ async function oneStep(
   if (keyed.instruction.kind === 'clone' && keyed.tree !== null) await machinery.learn(keyed.tree);
   const begin = await beginAt(chainStep, { position, context, machinery });
   const worked = await workStep(keyed, { chainStep, position, bench, context, aws });
+  if (isLaid(chainStep, { bench, begin })) machinery.laid();
   if (worked.kind === 'failed') {
     const durationMs = ports.clock.now() - beganMs;
     const kept = keeping.room
@@ -286,6 +287,15 @@ async function oneStep(
       found: false,
     },
   };
+}
+
+/** Whether a step lays something into the machine that directories of views may show: a volume, what RUN REPEATABLE left, a COPY under processes. */
+function isLaid(
+  { step }: ChainStep,
+  { bench, begin }: { readonly bench: OpenMachine['bench']; readonly begin: StartState | null },
+): boolean {
+  if (step.kind === 'copy' || step.kind === 'clone') return bench.busy;
+  return step.kind === 'cache' || begin !== null;
 }
 
 /** Makes ready what a step goes on from; null where it runs from the state before it. */

@@ -2,7 +2,7 @@ import type { Scenario } from './scenario.ts';
 import { indexer, language } from './scenarios/language.ts';
 import { play } from './stage.ts';
 
-const names = ['cache-saved-while-it-waited'];
+const names = ['cache-saved-while-it-waited', 'cache-below-what-was-looked-at'];
 
 /** Where the kernel of a machine has seen times of directories before it was kept, and steps have written into some. */
 const directories = ['/w', '/w/d', '/w/written', '/w/kept/in', '/w/twice/inner'];

@@ -182,6 +182,24 @@ export const language: readonly Scenario[] = [
   },
   {
     rows: ['H38', 'H52'],
+    name: 'cache-below-what-was-looked-at',
+    files: { a: '1\n', 'd/b': '' },
+    // It shows a later time than the machine began with by then, which CACHE is not to set back. The tool has written after that.
+    steps: [
+      'COPY . /w',
+      `RUN sleep 2; ${indexer('/early', '/w/d')}`,
+      'RUN echo > /w/d/made',
+      'CACHE /early',
+      `RUN cat /w/a; ${indexer('/early', '/w/d')}`,
+    ],
+    prints: '1\nb made\n',
+    edits: [
+      { put: { new: '' }, reruns: null },
+      { put: { 'd/new': '' }, reruns: 'RUN sleep', because: /listing/, prints: '1\nb made new\n' },
+    ],
+  },
+  {
+    rows: ['H38', 'H52'],
     name: 'cache-in-a-directory-of-the-repository',
     files: { a: '1\n', 'd/e/b': '' },
     steps: ['COPY . /w', 'CACHE /w/d', 'CHECKPOINT', `RUN cat /w/a; ${indexer('/w/d', '/w/d/e')}`],

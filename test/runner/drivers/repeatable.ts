@@ -219,7 +219,9 @@ export function describeRepeatable(name: string, theCase: () => DriverCase): voi
       );
       const saved = volume({ kept: '1\n', 'deep/kept': '1\n' });
       await machine.addLayer(saved, at);
-      expect(await shell(machine, times(all))).toBe(shown(all, first));
+      // Later than what steps have written: what they knew of directories may be so no more.
+      const later = `cd /w; for d in ${all.join(' ')}; do [ $(stat -c %Y $d) -ge ${first} ] || echo $d; done`;
+      expect(await shell(machine, `${later}; stat -c %Y volume volume/deep`)).toBe(`${first + 1}\n`.repeat(2));
       const stack = await keep(machine);
 
       const newer = volume({ kept: '2\n', 'deep/newer': '2\n' });
@@ -252,7 +254,7 @@ export function describeRepeatable(name: string, theCase: () => DriverCase): voi
       await machine.addView(copy(0, '', '/w'));
       await machine.addView(copy(1, '', '/busy'));
       const both = 'stat -c %Y /w/d /busy /busy/d';
-      expect(await shell(machine, both)).toBe(`${first}\n`.repeat(3));
+      expect(await shell(machine, `${both} /`)).toBe(`${first}\n` + `${first + 1}\n`.repeat(3));
       await shell(machine, 'echo > /busy/d/made; (cd /w/d; exec sleep 1000) &');
       const stack = await keep(machine);
       await using restored = await workshop.boot({ ...dated(manifest, second), stack });

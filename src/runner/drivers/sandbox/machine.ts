@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { GuestPath } from '../../../host.ts';
 import type { BackgroundProcess, Command, EndedStep, Exit, Kept, Machine, TerminalLine } from '../../driver.ts';
 import { MachineLost } from '../../driver.ts';
+import { laterSeconds } from '../../directory-time.ts';
 import type { DeviceViewServer } from '../../fuse/view-server.ts';
 import { decodeName, encodeName } from '../../view/names.ts';
 import type { ViewSpec } from '../../view/view.ts';
@@ -159,7 +160,8 @@ export class SandboxMachine implements Machine {
       await this.#root.push([{ kind: 'layer', directory, at }], ancestors);
       await this.#root.mount();
     }
-    const seconds = this.#directorySeconds;
+    const shown = this.#directorySeconds;
+    const seconds = shown === null ? null : laterSeconds(shown, Date.now());
     await this.#ofViews((server) =>
       this.#root.renewDirectories({ seconds, inViews: (paths) => server.directories(paths), copied }),
     );

@@ -13,6 +13,7 @@ import type {
   TerminalLine,
 } from '../../driver.ts';
 import { MachineLost, MachineRefused } from '../../driver.ts';
+import { laterSeconds } from '../../directory-time.ts';
 import type { StreamViewServer } from '../../fuse/view-server.ts';
 import { decodeName, encodeName } from '../../view/names.ts';
 import type { Observation, ViewSpec } from '../../view/view.ts';
@@ -209,8 +210,8 @@ export class VmMachine implements Machine {
   }
 
   async #dateDirectories(): Promise<void> {
-    const seconds = this.#directorySeconds;
-    if (seconds === null) return;
+    if (this.#directorySeconds === null) return;
+    const seconds = laterSeconds(this.#directorySeconds, Date.now());
     const why = await this.#alive(() => dateViews(this.#agent, { views: this.#views, seconds }));
     if (why !== null) throw new MachineRefused(why);
   }
