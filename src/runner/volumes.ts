@@ -5,6 +5,7 @@ import type { Bench } from './bench.ts';
 import type { RunContext } from './context.ts';
 import type { Machine, StackEntry } from './driver.ts';
 import type { MtimeTable, Volume } from './store.ts';
+import { withoutFiles } from './view/mtimes.ts';
 
 /** The newest volume that this run may read at a path. */
 async function newest(path: GuestPath, context: RunContext): Promise<Volume | null> {
@@ -142,11 +143,11 @@ export async function mountedVolumes(stack: readonly StackEntry[], context: RunC
   return volumes;
 }
 
-/** What files had last shown, also those that are gone now: what was made of them may lie in a volume still. */
+/** What files last showed; those that are gone now are known as gone, because what was made of them may lie in a volume still. */
 function lastShown(before: MtimeTable | null, now: MtimeTable | null): MtimeTable | null {
   if (before === null || now === null) return now ?? before;
   const trees = new Set([...Object.keys(before), ...Object.keys(now)]);
-  return Object.fromEntries([...trees].map((tree) => [tree, { ...before[tree], ...now[tree] }]));
+  return Object.fromEntries([...trees].map((tree) => [tree, { ...withoutFiles(before[tree] ?? {}), ...now[tree] }]));
 }
 
 /** What files had shown to the runs that made these. */

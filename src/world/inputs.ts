@@ -11,7 +11,7 @@ import type { RepositoryInput } from '../runner/input/repository.ts';
 import type { FrozenInputs, Inputs } from '../runner/ports.ts';
 import type { MtimeTable } from '../runner/store.ts';
 import { dateManifest } from '../runner/view/dated-manifest.ts';
-import { carryMtimes } from '../runner/view/mtimes.ts';
+import { carryMtimes, namesGone } from '../runner/view/mtimes.ts';
 import type { RepoTree } from '../runner/view/tree.ts';
 import type { ViewSpec } from '../runner/view/view.ts';
 
@@ -128,11 +128,13 @@ function frozenInputs({
       ];
       const dated: Record<string, string> = {};
       const mtimes: Record<string, MtimeTable[string]> = {};
+      const tablesOf = (name: string) =>
+        mtime.before.flatMap((table) => (table[name] === undefined ? [] : [table[name]]));
+      const gone = new Set(trees.flatMap(({ name, tree }) => namesGone(tree, tablesOf(name))));
       for (const { name, tree, working } of trees) {
-        const previous = mtime.before.flatMap((table) => (table[name] === undefined ? [] : [table[name]]));
         const { manifest, table } = dateManifest(tree, {
           roots: { working, blobs },
-          shownMtimeNs: carryMtimes(previous, mtime.startNs),
+          shownMtimeNs: carryMtimes(tablesOf(name), { startedNs: mtime.startNs, gone }),
         });
         dated[name] = write(manifest);
         mtimes[name] = table;

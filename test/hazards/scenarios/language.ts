@@ -290,6 +290,26 @@ export const language: readonly Scenario[] = [
     ],
   },
   {
+    rows: ['H38', 'H53'],
+    name: 'cache-and-make-of-what-another-copy-had-hidden',
+    files: { a: '1\n', b: '2\n', 'over/a': '3\n', 'over/c.txt': '4\n' },
+    steps: [
+      'RUN mkdir /out # 4',
+      'COPY . /w',
+      'COPY over /w',
+      'CACHE /hidden',
+      `RUN ${maker('/hidden')}`,
+      'RUN cat /out/make',
+    ],
+    prints: 'a:3\nb:2\nc.txt:4\n',
+    edits: [
+      // What shows then is as old as the repository.
+      { put: { 'over/a': null }, reruns: 'RUN mkdir -p', because: /over\/a|listing/, prints: 'a:1\nb:2\nc.txt:4\n' },
+      { put: { 'over/a': '3\n', b: '5\n' }, reruns: 'RUN mkdir -p', prints: 'a:3\nb:5\nc.txt:4\n' },
+      { put: { 'over/new': '' }, reruns: null },
+    ],
+  },
+  {
     rows: ['H53', 'H38'],
     name: 'repeatable-after-a-revert',
     files: { a: '1\n', b: '2\n' },

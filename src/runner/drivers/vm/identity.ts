@@ -21,7 +21,7 @@ export interface MachineIdentity {
   readonly facts: MachineFacts;
 }
 
-export const savedFormat = 2;
+export const savedFormat = 3;
 
 /** A counter may be measured this much differently twice and still be the same. */
 const tscTolerance = 0.002;
