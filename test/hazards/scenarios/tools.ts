@@ -91,7 +91,6 @@ export const tools: readonly Scenario[] = [
       { put: { 'd/a': '2\n' }, reruns: 'RUN', prints: 'd/a:2\nd/b:1\nd/e/c:1\n' },
       { put: { 'd/b': null }, reruns: 'RUN', prints: 'd/a:2\nd/e/c:1\n' },
       { put: { 'd/e/f': '3\n', 'd/a': '1\n' }, reruns: 'RUN', prints: 'd/a:1\nd/e/c:1\nd/e/f:3\n' },
-      { shell: 'mv d/e d/g', reruns: 'RUN', prints: 'd/a:1\nd/g/c:1\nd/g/f:3\n' },
       { put: { other: '' }, reruns: null },
     ],
   },
