@@ -96,8 +96,8 @@ const mutations: readonly Mutation[] = [
   {
     name: 'times of its own for a content that came back',
     file: 'src/runner/view/mtimes.ts',
-    from: '      if (known[0] !== what) return now(path, what);',
-    to: '      if (known[0] !== what) continue;',
+    from: '      if (known?.[0] !== what) return now(path, what);',
+    to: '      if (known?.[0] !== what) { if (known === undefined) return now(path, what); continue; }',
     noticed: 'instructions',
   },
   {

@@ -16,7 +16,7 @@ test('a directory is told with its attributes', () => {
   expect(lookIn(root, '/').kind).toBe('directory');
 });
 
-test.each(['/none', '/dir/none/below', '/none/below'])('nothing is at %s', (path) => {
+test.each(['/none', '/dir/none/below', '/none/below', `/dir/${'long'.repeat(100)}/x`])('nothing is at %s', (path) => {
   expect(lookIn(layer(), path)).toEqual({ kind: 'absent' });
 });
 
