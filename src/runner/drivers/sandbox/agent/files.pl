@@ -61,7 +61,9 @@ sub makeDirectories {
 sub date {
     my ($seconds, @paths) = @_;
     for my $path (@paths) {
-        my ($resolved, $kind) = resolve($path);
+        # Where links lead in a circle by now, no directory is.
+        my ($resolved, $kind) = eval { resolve($path) };
+        next if !defined $kind;
         utime $seconds, $seconds, $path or die "$path: $!\n" if $kind eq 'directory' && $resolved eq $path;
     }
     return ();
